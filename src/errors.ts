@@ -1,0 +1,87 @@
+/** Errors of the library: one class, whose `kind` is netring's and whose `code` is Node's. */
+import { getSystemErrorName } from 'node:util';
+import { remedyFor } from './remedies';
+
+/** The variants of netring's `Error`. */
+export type ErrorKind = 'PermissionDenied' | 'InterfaceNotFound' | 'Config' | 'Socket' | 'Mmap' | 'Bind' | 'SockOpt' | 'Io';
+
+export interface ErrorDetails {
+  /** Node's name of the errno (`EPERM`), or a code of Node's own. */
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  /** The socket option (`PACKET_RX_RING`) or the builder's option (`blockSize`) that was refused. */
+  option?: string;
+  interface?: string;
+  /** The remedy for where the process runs. */
+  hint?: string;
+  cause?: unknown;
+}
+
+/** What the addon knows of a failure: the errno and the step at which it happened. */
+export interface NativeFailure {
+  errno: number;
+  /** A system call (`socket`, `mmap`, `bind`, `poll`) or the name of a socket option. */
+  step: string;
+  interface: string;
+}
+
+export class NetringError extends Error {
+  override readonly name = 'NetringError';
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly errno: number | undefined;
+  readonly syscall: string | undefined;
+  readonly option: string | undefined;
+  readonly interface: string | undefined;
+  readonly hint: string;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.kind = kind;
+    this.code = details.code ?? (details.errno === undefined ? 'ERR_NETRING' : errnoName(details.errno));
+    this.errno = details.errno;
+    this.syscall = details.syscall;
+    this.option = details.option;
+    this.interface = details.interface;
+    this.hint = details.hint ?? '';
+  }
+
+  /** An invalid option or combination of options. The message names the option, the value and the rule. */
+  static config(message: string, option?: string): NetringError {
+    return new NetringError('Config', `invalid configuration: ${message}`, {
+      code: 'EINVAL',
+      ...(option === undefined ? {} : { option }),
+    });
+  }
+
+  /** A failed wait or transfer. */
+  static io(code: 'ECANCELED' | 'ETIMEDOUT' | 'ENETDOWN' | 'ENXIO' | 'ENODEV', message: string, interfaceName?: string): NetringError {
+    return new NetringError('Io', message, { code, ...(interfaceName === undefined ? {} : { interface: interfaceName }) });
+  }
+
+  /** @internal */
+  static fromNative({ errno, step, interface: interfaceName }: NativeFailure): NetringError {
+    const code = errnoName(errno);
+    const hint = remedyFor(code, step);
+    const isOption = /^(SO|PACKET|XDP)_/.test(step);
+    const details: ErrorDetails = { code, errno, interface: interfaceName, hint, ...(isOption ? { option: step } : { syscall: step }) };
+    if (step === 'if_nametoindex') return new NetringError('InterfaceNotFound', `interface not found: ${interfaceName}`, details);
+    if (step === 'socket' && (code === 'EPERM' || code === 'EACCES'))
+      return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_NET_RAW)', details);
+    const where = interfaceName === '' ? '' : ` on ${interfaceName}`;
+    if (step === 'socket') return new NetringError('Socket', `socket creation failed: ${code}`, details);
+    if (step === 'mmap') return new NetringError('Mmap', `mmap of the ring failed${where}: ${code}`, details);
+    if (step === 'bind') return new NetringError('Bind', `bind failed${where}: ${code}`, details);
+    if (isOption) return new NetringError('SockOpt', `setsockopt(${step}) failed${where}: ${code}`, details);
+    return new NetringError('Io', `${step} failed${where}: ${code}`, details);
+  }
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-Math.abs(errno));
+  } catch {
+    return `errno ${errno}`;
+  }
+}
