@@ -1,0 +1,37 @@
+{
+  "target_defaults": {
+    "cflags_cc!": ["-std=gnu++17", "-fno-rtti"],
+    "cflags_cc": [
+      "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-O2",
+      "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fstack-protector-strong"
+    ]
+  },
+  "targets": [
+    {
+      "target_name": "netring",
+      "sources": [
+        "addon/addon.cc",
+        "addon/capture.cc",
+        "addon/environment.cc",
+        "addon/injector.cc",
+        "addon/interfaces.cc",
+        "addon/loop_registration.cc",
+        "addon/slab_buffer.cc",
+        "core/block.cc",
+        "core/bpf.cc",
+        "core/capture.cc",
+        "core/checksum.cc",
+        "core/injector.cc",
+        "core/interface_list.cc",
+        "core/link.cc",
+        "core/netlink.cc",
+        "core/packet_socket.cc",
+        "core/slab_pool.cc",
+        "core/tx_ring.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "conditions": [["OS!='linux'", {"type": "none", "sources=": []}]]
+    }
+  ]
+}

@@ -1,0 +1,55 @@
+// One network interface as the sockets on it see it: up, down, gone, renamed, its MTU.
+#ifndef NETRING_CORE_LINK_H_
+#define NETRING_CORE_LINK_H_
+
+#include <cstdint>
+#include <string>
+
+#include "resources.h"
+#include "result.h"
+
+namespace netring {
+
+struct LinkInfo {
+  int index = 0;
+  std::string name;
+  uint32_t flags = 0;      // IFF_*
+  uint32_t mtu = 0;        // bytes
+  uint16_t link_type = 0;  // ARPHRD_*
+
+  // Administratively up and with a carrier. Without a carrier the kernel accepts frames and drops them in silence, so for a sender that is as
+  // good as down.
+  bool up() const;
+};
+
+// Looks an interface up by name in the calling thread's network namespace. Fails with step "if_nametoindex" when there is none.
+Result<LinkInfo> find_link(const std::string& name);
+
+// Follows one interface by its index through rtnetlink. The index is the identity: a rename keeps it, and an interface that is deleted and made
+// again under the same name is another one.
+class LinkWatch {
+ public:
+  enum class Change : uint8_t { kNone, kDown, kUp, kGone };
+
+  static Result<LinkWatch> open(const std::string& name);
+
+  // Readable whenever something about any link may have changed.
+  int fd() const { return socket_.get(); }
+  const LinkInfo& info() const { return info_; }
+  bool gone() const { return gone_; }
+
+  // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call. On an overrun of the
+  // netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.
+  Change update();
+
+ private:
+  LinkWatch(UniqueFd socket, LinkInfo info);
+
+  UniqueFd socket_;
+  LinkInfo info_;
+  bool gone_ = false;
+};
+
+}  // namespace netring
+
+#endif  // NETRING_CORE_LINK_H_
