@@ -1,0 +1,55 @@
+/** The strings that options take as values, and what the kernel calls them. */
+
+/** A named geometry of the receive ring; `RING_PROFILES` of the option table holds the sizes. */
+export const RING_PROFILE_NAMES = ['default', 'high-throughput', 'low-latency', 'low-memory', 'jumbo-frames', 'balanced'] as const;
+export type RingProfile = (typeof RING_PROFILE_NAMES)[number];
+
+/** How a fanout group spreads packets over its sockets. */
+export const FANOUT_MODES = ['hash', 'load-balance', 'cpu', 'rollover', 'random', 'queue-mapping'] as const;
+export type FanoutMode = (typeof FANOUT_MODES)[number];
+
+export const FANOUT_FLAGS = ['rollover', 'unique-id', 'ignore-outgoing', 'defrag'] as const;
+export type FanoutFlag = (typeof FANOUT_FLAGS)[number];
+
+/** Which clock stamps the packets. */
+export const TIMESTAMP_SOURCES = ['software', 'raw-hardware', 'sys-hardware'] as const;
+export type TimestampSource = (typeof TIMESTAMP_SOURCES)[number];
+
+/** What a capture-in node sends: see "Messages" in the README. */
+export const OUTPUT_FORMS = ['batch', 'packets', 'packet', 'pcapng'] as const;
+export type OutputForm = (typeof OUTPUT_FORMS)[number];
+
+/** What an inject-out node takes: frames, or the bytes of a pcap or pcapng file. */
+export const INPUT_FORMS = ['frames', 'file'] as const;
+export type InputForm = (typeof INPUT_FORMS)[number];
+
+export const PACINGS = ['none', 'pps', 'bps', 'recorded'] as const;
+export type Pacing = (typeof PACINGS)[number];
+
+export const FULL_POLICIES = ['wait', 'drop'] as const;
+export type FullPolicy = (typeof FULL_POLICIES)[number];
+
+/** PACKET_FANOUT_* of linux/if_packet.h. */
+export const FANOUT_MODE_VALUES: Readonly<Record<FanoutMode, number>> = {
+  hash: 0,
+  'load-balance': 1,
+  cpu: 2,
+  rollover: 3,
+  random: 4,
+  'queue-mapping': 5,
+};
+
+/** PACKET_FANOUT_FLAG_* of linux/if_packet.h. */
+export const FANOUT_FLAG_VALUES: Readonly<Record<FanoutFlag, number>> = {
+  rollover: 0x1000,
+  'unique-id': 0x2000,
+  'ignore-outgoing': 0x4000,
+  defrag: 0x8000,
+};
+
+/** SOF_TIMESTAMPING_* of linux/net_tstamp.h as PACKET_TIMESTAMP takes them; 0: the option is left alone. */
+export const TIMESTAMP_SOURCE_VALUES: Readonly<Record<TimestampSource, number>> = {
+  software: 0,
+  'raw-hardware': 1 << 6,
+  'sys-hardware': 1 << 5,
+};
