@@ -1,0 +1,37 @@
+/** The TypeScript build: dist/src, dist/nodes and the editor's files beside the latter. */
+import { existsSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { assembleEditor, renderReadme } from './editor.mjs';
+import { filesBelow } from './files.mjs';
+import { ensurePackages } from './packages.mjs';
+import { Problem, bin, root, run } from './run.mjs';
+
+/** Builds from whatever state the checkout is in. With `generate`, also rewrites what the table of options gives to README.md. */
+export async function build({ generate = false } = {}) {
+  await ensurePackages();
+  const projects = ['tsconfig.json', ...(existsSync(join(root, 'nodes/editor/index.ts')) ? ['nodes/editor/tsconfig.json'] : [])];
+  const results = await Promise.all(projects.map(compile));
+  if (!existsSync(join(root, 'dist', 'nodes'))) throw new Problem(results.join('\n'));
+  removeStale(new Set(assembleEditor()));
+  if (generate && renderReadme()) console.log('README.md rewritten');
+  // Last, because the compiler writes its output in spite of type errors and the rest of the house can be tried with it.
+  if (results.some((text) => text !== '')) throw new Problem(results.filter(Boolean).join('\n'));
+}
+
+/** Resolves to the compiler's complaints, empty when there are none. */
+export async function compile(project) {
+  const { code, output } = await run(bin('tsc'), ['-p', join(root, project), '--pretty', 'false'], { capture: true, mayFail: true });
+  return code === 0 ? '' : `${project} does not compile:\n${output.trimEnd()}`;
+}
+
+/** What no source stands for any more: a deleted module must not go on working from an old dist/. */
+function removeStale(assembled) {
+  for (const part of ['src', 'nodes']) {
+    const folder = join(root, 'dist', part);
+    for (const path of filesBelow(folder)) {
+      const compiled = /(\.d\.ts|\.js)$/;
+      const source = join(root, part, relative(folder, path).replace(compiled, '.ts'));
+      if (!assembled.has(path) && !(compiled.test(path) && existsSync(source))) rmSync(path);
+    }
+  }
+}
