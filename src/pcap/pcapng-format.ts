@@ -1,0 +1,68 @@
+/** Numbers of the pcapng format, draft-ietf-opsawg-pcapng. */
+
+export const enum Block {
+  InterfaceDescription = 1,
+  /** Obsolete, still found in old files. */
+  Packet = 2,
+  SimplePacket = 3,
+  InterfaceStatistics = 5,
+  EnhancedPacket = 6,
+  /** The same in both byte orders. */
+  SectionHeader = 0x0a0d0d0a,
+}
+
+export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+
+export const enum Option {
+  End = 0,
+  SectionApplication = 4,
+  InterfaceName = 2,
+  InterfaceTimeResolution = 9,
+  InterfaceFcsLength = 13,
+  InterfaceTimeOffset = 14,
+  PacketFlags = 2,
+  StatisticsReceived = 4,
+  StatisticsDropped = 5,
+}
+
+/** Type, length, and length again at the end. */
+export const BLOCK_OVERHEAD = 12;
+/** A length, then a code: what comes before the value of an option. */
+export const OPTION_HEADER = 4;
+/** Interface, time, captured length, original length. */
+export const ENHANCED_PACKET_HEADER = 20;
+
+const INBOUND = 1;
+const OUTBOUND = 2;
+const UNICAST = 1 << 2;
+const MULTICAST = 2 << 2;
+const BROADCAST = 3 << 2;
+const PROMISCUOUS = 4 << 2;
+
+/** Direction and reception type of a packet's flags word, by `sll_pkttype`: host, broadcast, multicast, other-host, outgoing. */
+export const PACKET_FLAGS: readonly number[] = [
+  INBOUND | UNICAST,
+  INBOUND | BROADCAST,
+  INBOUND | MULTICAST,
+  INBOUND | PROMISCUOUS,
+  OUTBOUND,
+];
+
+const PACKET_TYPE_HOST = 0;
+const PACKET_TYPE_OUTGOING = 4;
+/** What a batch holds for a direction that nobody recorded. */
+export const PACKET_TYPE_UNKNOWN = 0xff;
+
+/** Inverse of `PACKET_FLAGS`. */
+export function packetTypeOfFlags(flags: number): number {
+  const direction = flags & 3;
+  if (direction === OUTBOUND) return PACKET_TYPE_OUTGOING;
+  if (direction !== INBOUND) return PACKET_TYPE_UNKNOWN;
+  const type = PACKET_FLAGS.indexOf(flags & 0x1f);
+  return type < 0 ? PACKET_TYPE_HOST : type;
+}
+
+/** Blocks and options are padded to 32 bits. */
+export function padded(length: number): number {
+  return (length + 3) & ~3;
+}
