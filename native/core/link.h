@@ -44,10 +44,13 @@ class LinkWatch {
 
  private:
   LinkWatch(UniqueFd socket, LinkInfo info);
+  Status read();
 
   UniqueFd socket_;
   LinkInfo info_;
   bool gone_ = false;
+  // Events were lost and the state has not been asked for since.
+  bool stale_ = false;
 };
 
 }  // namespace netring

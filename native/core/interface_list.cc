@@ -1,0 +1,160 @@
+#include "interface_list.h"
+
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "netlink.h"
+
+namespace netring {
+
+namespace {
+
+constexpr int kDumpAttempts = 5;
+// A bonded or an InfiniBand port's address is at most 32 bytes (MAX_ADDR_LEN).
+constexpr size_t kMaxAddress = 32;
+
+std::string format_address(std::span<const uint8_t> address) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t octet : address.first(std::min(address.size(), kMaxAddress))) {
+    if (!text.empty()) text += ':';
+    text += kDigits[octet >> 4];
+    text += kDigits[octet & 15];
+  }
+  return text;
+}
+
+// Interface requests work on any socket, the netlink one as well; an AF_INET one would need IPv4 in the kernel.
+bool ethtool(int fd, const std::string& name, void* command) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), std::min<size_t>(name.size(), IFNAMSIZ - 1));
+  request.ifr_data = command;
+  return ::ioctl(fd, SIOCETHTOOL, &request) == 0;
+}
+
+uint32_t read_speed(int fd, const std::string& name) {
+  // Room for the link mode bitmaps behind the struct: three of at most 127 words.
+  alignas(ethtool_link_settings) uint8_t memory[sizeof(ethtool_link_settings) + 3 * 127 * sizeof(uint32_t)] = {};
+  auto* link = reinterpret_cast<ethtool_link_settings*>(memory);
+  link->cmd = ETHTOOL_GLINKSETTINGS;
+  // The first call answers with the negated number of bitmap words, the second one with the settings.
+  if (!ethtool(fd, name, link) || link->link_mode_masks_nwords >= 0) return 0;
+  link->link_mode_masks_nwords = static_cast<int8_t>(-link->link_mode_masks_nwords);
+  link->cmd = ETHTOOL_GLINKSETTINGS;
+  if (!ethtool(fd, name, link)) return 0;
+  return link->speed == static_cast<uint32_t>(SPEED_UNKNOWN) ? 0 : link->speed;
+}
+
+std::string read_driver(int fd, const std::string& name) {
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  if (!ethtool(fd, name, &info)) return "";
+  return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
+}
+
+// Queues in use. rtnetlink tells how many there may be at most, which is a multiple of it for many drivers.
+uint32_t read_queues(int fd, const std::string& name, uint32_t at_most) {
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  const uint32_t used = ethtool(fd, name, &channels) ? channels.rx_count + channels.combined_count : 0;
+  return std::max<uint32_t>(used > 0 ? used : at_most, 1);
+}
+
+Status dump_links(int fd, std::vector<Interface>* interfaces) {
+  struct {
+    ifinfomsg body{};
+    rtattr mask_header = {RTA_LENGTH(sizeof(uint32_t)), IFLA_EXT_MASK};
+    uint32_t mask = RTEXT_FILTER_SKIP_STATS;
+  } request;
+  interfaces->clear();
+  return dump(fd, RTM_GETLINK, {reinterpret_cast<const uint8_t*>(&request), sizeof request},
+              [interfaces](const nlmsghdr& message) {
+                ifinfomsg body{};
+                const MessageView view(message, sizeof body);
+                if (message.nlmsg_type != RTM_NEWLINK || !view.valid()) return;
+                std::memcpy(&body, NLMSG_DATA(&message), sizeof body);
+                Interface entry;
+                entry.name = view.text(IFLA_IFNAME);
+                entry.index = body.ifi_index;
+                entry.mtu = view.u32(IFLA_MTU, 0);
+                entry.flags = body.ifi_flags;
+                entry.link_type = body.ifi_type;
+                entry.address = format_address(view.find(IFLA_ADDRESS));
+                entry.carrier = (body.ifi_flags & IFF_LOWER_UP) != 0;
+                entry.queues = view.u32(IFLA_NUM_RX_QUEUES, 1);
+                interfaces->push_back(std::move(entry));
+              });
+}
+
+void collect_next_hops(const MessageView& route, std::set<int>* indices) {
+  if (const uint32_t index = route.u32(RTA_OIF, 0); index != 0) indices->insert(static_cast<int>(index));
+  std::span<const uint8_t> hops = route.find(RTA_MULTIPATH);
+  while (hops.size() >= sizeof(rtnexthop)) {
+    rtnexthop hop;
+    std::memcpy(&hop, hops.data(), sizeof hop);
+    if (hop.rtnh_len < sizeof hop || hop.rtnh_len > hops.size()) return;
+    indices->insert(hop.rtnh_ifindex);
+    hops = hops.subspan(std::min<size_t>(RTNH_ALIGN(hop.rtnh_len), hops.size()));
+  }
+}
+
+// Interfaces that a default route of the main table leaves through. A default route that refuses ("unreachable", as
+// systems without IPv6 have it on lo) is none.
+Status dump_default_routes(int fd, uint8_t family, std::set<int>* indices) {
+  rtmsg request{};
+  request.rtm_family = family;
+  return dump(fd, RTM_GETROUTE, {reinterpret_cast<const uint8_t*>(&request), sizeof request},
+              [family, indices](const nlmsghdr& message) {
+                rtmsg body{};
+                const MessageView view(message, sizeof body);
+                if (message.nlmsg_type != RTM_NEWROUTE || !view.valid()) return;
+                std::memcpy(&body, NLMSG_DATA(&message), sizeof body);
+                if (body.rtm_family != family || body.rtm_dst_len != 0 || body.rtm_type != RTN_UNICAST) return;
+                if (view.u32(RTA_TABLE, body.rtm_table) == RT_TABLE_MAIN) collect_next_hops(view, indices);
+              });
+}
+
+// A change of the table while it is read asks for another try.
+template <typename Attempt>
+Status retry_interrupted(const Attempt& attempt) {
+  Status status;
+  for (int i = 0; i < kDumpAttempts; ++i) {
+    status = attempt();
+    if (status.error != EINTR) return status;
+  }
+  // Routes and links that never rest: the last, possibly inconsistent, answer is the best there is.
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Interface>> list_interfaces() {
+  Result<UniqueFd> socket = open_route_socket(0);
+  if (!socket.ok()) return socket.status();
+  const int fd = socket->get();
+  std::vector<Interface> interfaces;
+  if (const Status status = retry_interrupted([&] { return dump_links(fd, &interfaces); }); !status.ok()) return status;
+  std::set<int> default_routes;
+  for (const uint8_t family : {AF_INET, AF_INET6}) {
+    const Status status = retry_interrupted([&] { return dump_default_routes(fd, family, &default_routes); });
+    // Without IPv4 or IPv6 in the kernel nobody answers. Any other failure is one: that an interface is wrongly taken
+    // for one without a default route would let a flow cut off its own editor.
+    if (!status.ok() && status.error != EOPNOTSUPP && status.error != EAFNOSUPPORT) return status;
+  }
+  for (Interface& entry : interfaces) {
+    entry.speed = read_speed(fd, entry.name);
+    entry.driver = read_driver(fd, entry.name);
+    entry.queues = read_queues(fd, entry.name, entry.queues);
+    entry.default_route = default_routes.contains(entry.index);
+  }
+  return interfaces;
+}
+
+}  // namespace netring
