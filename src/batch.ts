@@ -19,6 +19,8 @@ export interface VlanTag {
 /** A frame to make a batch of: its bytes, or a packet object whose missing fields are filled in. */
 export type FrameLike = Uint8Array | (Pick<OwnedPacket, 'data'> & Partial<OwnedPacket>);
 
+type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
+
 export interface BatchOrigin {
   /** Name of the interface the frames came from; empty for none. */
   interface?: string;
@@ -92,24 +94,8 @@ export class PacketBatch implements Iterable<Packet> {
     });
   }
 
-  /**
-   * A batch made of frames, their bytes copied.
-   * Throws TypeError when an element is neither bytes nor a packet object.
-   */
-  static from(frames: Iterable<FrameLike>, origin: BatchOrigin = {}): PacketBatch {
-    const list = Array.from(frames, (frame) => (frame instanceof Uint8Array || ArrayBuffer.isView(frame) ? { data: frame } : frame));
-    const total = list.reduce((sum, frame, i) => {
-      if (!ArrayBuffer.isView(frame.data)) throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
-      return sum + frame.data.byteLength;
-    }, 0);
-    const index = new Uint32Array(list.length * RECORD_WORDS);
-    const bytes = Buffer.allocUnsafeSlow(total);
-    let offset = 0;
-    list.forEach((frame: Partial<OwnedPacket> & { data: Uint8Array }, i) => {
-      bytes.set(frame.data, offset);
-      writeRecord(index, i * RECORD_WORDS, offset, frame);
-      offset += frame.data.byteLength;
-    });
+  /** @internal A batch over frames that already lie in memory, not copied: `index` is laid out as native.ts says. */
+  static over(bytes: Uint8Array, index: Uint32Array, origin: BatchOrigin): PacketBatch {
     return new PacketBatch({
       header: describe(index, origin.seqNum ?? 0),
       index,
@@ -117,6 +103,27 @@ export class PacketBatch implements Iterable<Packet> {
       interface: origin.interface ?? '',
       linkType: origin.linkType ?? ARPHRD_ETHER,
     });
+  }
+
+  /**
+   * A batch made of frames, their bytes copied.
+   * Throws TypeError when an element is neither bytes nor a packet object.
+   */
+  static from(frames: Iterable<FrameLike>, origin: BatchOrigin = {}): PacketBatch {
+    const list = Array.from(frames, (frame): FrameParts => (isBytes(frame) ? { data: frame } : frame));
+    const total = list.reduce((sum, frame, i) => {
+      if (!ArrayBuffer.isView(frame.data)) throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
+      return sum + frame.data.byteLength;
+    }, 0);
+    const index = new Uint32Array(list.length * RECORD_WORDS);
+    const bytes = Buffer.allocUnsafeSlow(total);
+    let offset = 0;
+    list.forEach((frame, i) => {
+      bytes.set(frame.data, offset);
+      writeRecord(index, i * RECORD_WORDS, offset, frame);
+      offset += frame.data.byteLength;
+    });
+    return PacketBatch.over(bytes, index, origin);
   }
 
   get [Symbol.toStringTag](): string {
@@ -359,7 +366,12 @@ export function batchLinkType(batch: PacketBatch): number {
   return linkTypeOf(batch);
 }
 
-function writeRecord(index: Uint32Array, at: number, offset: number, frame: Partial<OwnedPacket> & { data: Uint8Array }): void {
+/** Also true for bytes of another realm, such as the sandbox of a function node. */
+function isBytes(frame: FrameLike): frame is Uint8Array {
+  return ArrayBuffer.isView(frame);
+}
+
+function writeRecord(index: Uint32Array, at: number, offset: number, frame: FrameParts): void {
   const { data } = frame;
   const status = frame.status === undefined ? 0 : statusBits(frame.status);
   const address = (frame.sourceAddress ?? '')

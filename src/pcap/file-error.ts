@@ -1,0 +1,14 @@
+/** What can be wrong with a capture file, always with the byte offset at which it was noticed. */
+import { NetringError } from '../errors';
+
+/** The bytes contradict the format. */
+export function invalidFile(offset: number, what: string): NetringError {
+  return new NetringError('Io', `invalid capture file at byte ${offset}: ${what}`, { code: 'ERR_INVALID_FILE' });
+}
+
+/** The file ends inside something that begins at `offset`. */
+export function truncatedFile(offset: number, what: string, needed: number, present: number): NetringError {
+  return new NetringError('Io', `truncated capture file at byte ${offset}: ${what} needs ${needed} bytes, ${present} are there`, {
+    code: 'ERR_TRUNCATED_FILE',
+  });
+}

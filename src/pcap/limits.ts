@@ -1,0 +1,8 @@
+/** Beyond these a length is taken for garbage, not for a sign that the file was cut short. */
+
+/** Of a pcapng block, in bytes; the same as libpcap's. */
+export const MAX_BLOCK_LENGTH = 16 * 1024 * 1024;
+/** Of a packet in a pcap file, in bytes: what fits a pcapng block fits here. */
+export const MAX_CAPTURED_LENGTH = MAX_BLOCK_LENGTH;
+/** Interfaces of one section: as many as the 16-bit number of the obsolete packet block tells apart. */
+export const MAX_INTERFACES = 65_536;
