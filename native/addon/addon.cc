@@ -1,0 +1,36 @@
+// What the addon exports: see src/native.ts for the declarations.
+#include <napi.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "environment.h"
+#include "injector.h"
+#include "interfaces.h"
+
+namespace netring {
+
+namespace {
+
+void initialize(const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) {
+    Napi::TypeError::New(info.Env(), "makeError must be a function").ThrowAsJavaScriptException();
+    return;
+  }
+  Environment::of(info.Env()).set_error_factory(info[0].As<Napi::Function>());
+}
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  Environment::install(env);
+  exports.Set("initialize", Napi::Function::New<initialize>(env, "initialize"));
+  exports.Set("pageSize", static_cast<double>(::sysconf(_SC_PAGESIZE)));
+  CaptureWrap::define(env, exports);
+  InjectorWrap::define(env, exports);
+  define_interfaces(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(netring, start)
+
+}  // namespace netring

@@ -1,0 +1,340 @@
+#include "capture.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "arguments.h"
+#include "slab_buffer.h"
+
+namespace netring {
+
+namespace {
+
+// Bytes of slab that a block's packets can need at most: header, records and frames. The block's own length is a bound for the latter two,
+// because what the kernel puts before each frame is longer than a record.
+size_t slab_bytes(const tpacket_block_desc& block, size_t block_size) {
+  return sizeof(BatchHeader) + std::min<size_t>(block.hdr.bh1.blk_len, block_size);
+}
+
+}  // namespace
+
+void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Capture", DefineClass(env, "Capture",
+                                     {
+                                         InstanceAccessor<&CaptureWrap::fd>("fd"),
+                                         InstanceAccessor<&CaptureWrap::geometry>("geometry"),
+                                         InstanceAccessor<&CaptureWrap::interface_name>("interfaceName"),
+                                         InstanceAccessor<&CaptureWrap::link_up>("linkUp"),
+                                         InstanceAccessor<&CaptureWrap::header>("header"),
+                                         InstanceAccessor<&CaptureWrap::index>("index"),
+                                         InstanceMethod<&CaptureWrap::borrow>("borrow"),
+                                         InstanceMethod<&CaptureWrap::release>("release"),
+                                         InstanceMethod<&CaptureWrap::take>("take"),
+                                         InstanceMethod<&CaptureWrap::wait>("wait"),
+                                         InstanceMethod<&CaptureWrap::set_filter>("setFilter"),
+                                         InstanceMethod<&CaptureWrap::statistics>("statistics"),
+                                         InstanceMethod<&CaptureWrap::watch>("watch"),
+                                         InstanceMethod<&CaptureWrap::arm>("arm"),
+                                         InstanceMethod<&CaptureWrap::disarm>("disarm"),
+                                         InstanceMethod<&CaptureWrap::ref>("ref"),
+                                         InstanceMethod<&CaptureWrap::unref>("unref"),
+                                         InstanceMethod<&CaptureWrap::close>("close"),
+                                     }));
+}
+
+CaptureWrap::CaptureWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<CaptureWrap>(info), environment_(Environment::of(info.Env())) {
+  CaptureConfig config;
+  if (!info[0].IsObject()) {
+    Napi::TypeError::New(info.Env(), "config must be an object").ThrowAsJavaScriptException();
+    return;
+  }
+  if (!read_config(info[0].As<Napi::Object>(), &config)) return;
+  name_ = config.interface;
+  Result<std::unique_ptr<Capture>> opened = Capture::open(config);
+  if (!opened.ok()) {
+    environment_.raise(info.Env(), opened.status(), name_);
+    return;
+  }
+  capture_ = std::move(*opened);
+  environment_.add(this);
+}
+
+CaptureWrap::~CaptureWrap() { close_native(); }
+
+bool CaptureWrap::read_config(const Napi::Object& object, CaptureConfig* config) {
+  ConfigReader reader(object);
+  double fanout = -1;
+  uint32_t group = 0;
+  constexpr double kMostSafe = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
+  if (!reader.read("interface", &config->interface) || !reader.read("blockSize", &config->block_size) ||
+      !reader.read("blockCount", &config->block_count) || !reader.read("frameSize", &config->frame_size) ||
+      !reader.read("snapLen", &config->snap_len) || !reader.read("blockTimeoutMs", &config->block_timeout_ms) ||
+      !reader.read("fillRxhash", &config->fill_rxhash) || !reader.read("promiscuous", &config->promiscuous) ||
+      !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
+      !reader.read("busyPollUs", &config->busy_poll_us, INT32_MAX) || !reader.read("reuseport", &config->reuseport) ||
+      !reader.read("rcvbuf", &config->rcvbuf, INT32_MAX) || !reader.read("rcvbufForce", &config->rcvbuf_force) ||
+      !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) || !reader.read("fanout", &fanout, -1, UINT16_MAX) ||
+      !reader.read("fanoutGroup", &group, UINT16_MAX) ||
+      !reader.read("maxBufferedBytes", &max_buffered_bytes_, 0, kMostSafe))
+    return false;
+  config->fanout = static_cast<int32_t>(fanout);
+  config->fanout_group = static_cast<uint16_t>(group);
+  // Division by the frame size and walking the blocks rely on these.
+  if (config->block_size < 4096 || config->block_count == 0 || config->frame_size == 0 ||
+      config->frame_size > config->block_size) {
+    Napi::RangeError::New(Env(), "ring geometry out of range").ThrowAsJavaScriptException();
+    return false;
+  }
+  return read_filter(object.Get("filter"), &config->filter);
+}
+
+bool CaptureWrap::read_filter(const Napi::Value& value, std::vector<sock_filter>* program) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    Napi::TypeError::New(Env(), "filter must be a Uint8Array").ThrowAsJavaScriptException();
+    return false;
+  }
+  const auto bytes = value.As<Napi::Uint8Array>();
+  if (bytes.ByteLength() % sizeof(sock_filter) != 0 || bytes.ByteLength() / sizeof(sock_filter) > BPF_MAXINSNS) {
+    Napi::RangeError::New(Env(), "filter must be whole instructions, at most 4096").ThrowAsJavaScriptException();
+    return false;
+  }
+  program->resize(bytes.ByteLength() / sizeof(sock_filter));
+  if (!program->empty()) std::memcpy(program->data(), bytes.Data(), bytes.ByteLength());
+  return true;
+}
+
+Capture* CaptureWrap::opened(Napi::Env env) {
+  if (!capture_) Napi::TypeError::New(env, "the capture is closed").ThrowAsJavaScriptException();
+  return capture_.get();
+}
+
+Napi::Value CaptureWrap::fd(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), capture_ ? capture_->fd() : -1);
+}
+
+Napi::Value CaptureWrap::geometry(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Capture* capture = opened(env);
+  if (capture == nullptr) return env.Undefined();
+  Napi::Array warnings = Napi::Array::New(env);
+  for (const std::string& warning : capture->warnings()) warnings.Set(warnings.Length(), warning);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("blockSize", capture->block_size());
+  result.Set("blockCount", capture->block_count());
+  result.Set("frameSize", capture->frame_size());
+  result.Set("fanoutGroup", capture->fanout_group());
+  result.Set("linkType", static_cast<uint32_t>(capture_->link().info().link_type));
+  result.Set("warnings", warnings);
+  return result;
+}
+
+Napi::Value CaptureWrap::interface_name(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), capture_ ? capture_->link().info().name : name_);
+}
+
+Napi::Value CaptureWrap::link_up(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), capture_ && !capture_->link().gone() && capture_->link().info().up());
+}
+
+bool CaptureWrap::make_index(Napi::Env env) {
+  if (records_ != nullptr) return true;
+  const size_t most = capture_->block_size() / kLeastPacketFootprint;
+  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, sizeof(BatchHeader) + most * sizeof(PacketRecord));
+  if (env.IsExceptionPending()) return false;
+  auto* bytes = static_cast<uint8_t*>(memory.Data());
+  header_words_ = reinterpret_cast<BatchHeader*>(bytes);
+  records_ = reinterpret_cast<PacketRecord*>(bytes + sizeof(BatchHeader));
+  header_ = Napi::Persistent(Napi::Uint32Array::New(env, sizeof(BatchHeader) / sizeof(uint32_t), memory, 0));
+  index_ = Napi::Persistent(
+      Napi::Uint32Array::New(env, most * sizeof(PacketRecord) / sizeof(uint32_t), memory, sizeof(BatchHeader)));
+  return true;
+}
+
+Napi::Value CaptureWrap::header(const Napi::CallbackInfo& info) {
+  if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
+  return header_.Value();
+}
+
+Napi::Value CaptureWrap::index(const Napi::CallbackInfo& info) {
+  if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
+  return index_.Value();
+}
+
+Napi::Value CaptureWrap::borrow(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Capture* capture = opened(env);
+  if (capture == nullptr || !make_index(env)) return env.Undefined();
+  if (!lease_.IsEmpty()) {
+    Napi::TypeError::New(env, "a borrowed block is still out").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  uint8_t* block = nullptr;
+  // A block of which the new filter leaves nothing is no batch.
+  for (;;) {
+    block = capture->current_block();
+    if (block == nullptr) return env.Null();
+    if (capture->index_current(header_words_, records_) != 0) break;
+    capture->release_block();
+  }
+  auto owner = std::make_unique<std::shared_ptr<Mapping>>(capture->ring());
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, block, capture->block_size(),
+      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Mapping>*>(hint); }, owner.get(), &buffer);
+  if (status != napi_ok) {
+    capture->release_block();
+    Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  (void)owner.release();
+  lease_ = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  return lease_.Value();
+}
+
+void CaptureWrap::end_lease(Napi::Env env) {
+  if (lease_.IsEmpty()) return;
+  const Napi::HandleScope scope(env);
+  // Every view reads length 0 from here on; the finalizer lets go of the mapping on the next turn of the loop.
+  napi_detach_arraybuffer(env, lease_.Value());
+  lease_.Reset();
+}
+
+void CaptureWrap::release(const Napi::CallbackInfo& info) {
+  if (lease_.IsEmpty()) return;
+  end_lease(info.Env());
+  if (capture_) capture_->release_block();
+}
+
+Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Capture* capture = opened(env);
+  if (capture == nullptr) return env.Undefined();
+  if (!lease_.IsEmpty()) {
+    Napi::TypeError::New(env, "a borrowed block is still out").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  for (;;) {
+    uint8_t* block = capture->current_block();
+    if (block == nullptr) return env.Null();
+    const auto* descriptor = reinterpret_cast<const tpacket_block_desc*>(block);
+    const size_t index_bytes =
+        sizeof(BatchHeader) + packets_in_block(descriptor, capture->block_size()) * sizeof(PacketRecord);
+    const size_t needed = slab_bytes(*descriptor, capture->block_size());
+    if (static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(needed)) > max_buffered_bytes_) {
+      if (!stalled_) ++stalls_;
+      stalled_ = true;
+      return env.Undefined();
+    }
+    stalled_ = false;
+    const SlabPool::Slab slab = pool_->take(needed);
+    if (slab.data == nullptr) {
+      environment_.raise(env, Status{ENOMEM, "aligned_alloc"}, name_);
+      return env.Undefined();
+    }
+    auto* header = reinterpret_cast<BatchHeader*>(slab.data);
+    auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
+    const uint32_t packets = capture->copy_current(header, records, slab.data + index_bytes,
+                                                   static_cast<uint32_t>(slab.size - index_bytes));
+    header->bytes_offset = static_cast<uint32_t>(index_bytes);
+    capture->release_block();
+    if (packets != 0) return wrap_slab(env, pool_, slab);
+    pool_->give_back(slab);
+  }
+}
+
+Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Capture* capture = opened(env);
+  if (capture == nullptr) return env.Undefined();
+  if (!info[0].IsNumber()) {
+    Napi::TypeError::New(env, "timeoutMs must be a number").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Result<bool> ready = capture->wait(info[0].As<Napi::Number>().Int32Value());
+  if (!ready.ok()) {
+    environment_.raise(env, ready.status(), name_);
+    return env.Undefined();
+  }
+  return Napi::Boolean::New(env, *ready);
+}
+
+void CaptureWrap::set_filter(const Napi::CallbackInfo& info) {
+  Capture* capture = opened(info.Env());
+  std::vector<sock_filter> program;
+  if (capture == nullptr || !read_filter(info[0], &program)) return;
+  const Status status = capture->set_filter(std::move(program));
+  if (!status.ok()) environment_.raise(info.Env(), status, name_);
+}
+
+void CaptureWrap::statistics(const Napi::CallbackInfo& info) {
+  Capture* capture = opened(info.Env());
+  if (capture == nullptr) return;
+  constexpr size_t kCounters = 8;
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() < kCounters) {
+    Napi::TypeError::New(info.Env(), "out must be a Float64Array of 8").ThrowAsJavaScriptException();
+    return;
+  }
+  const CaptureTotals& totals = capture->read_totals();
+  double* out = info[0].As<Napi::Float64Array>().Data();
+  out[0] = static_cast<double>(totals.received);
+  out[1] = static_cast<double>(totals.drops);
+  out[2] = static_cast<double>(totals.freezes);
+  out[3] = static_cast<double>(totals.packets);
+  out[4] = static_cast<double>(totals.bytes);
+  out[5] = static_cast<double>(pool_->live_bytes());
+  out[6] = static_cast<double>(stalls_);
+  out[7] = static_cast<double>(totals.refiltered);
+}
+
+void CaptureWrap::watch(const Napi::CallbackInfo& info) {
+  Capture* capture = opened(info.Env());
+  if (capture == nullptr) return;
+  if (!info[0].IsFunction() || loop_.has_value()) {
+    Napi::TypeError::New(info.Env(), loop_.has_value() ? "already watched" : "listener must be a function")
+        .ThrowAsJavaScriptException();
+    return;
+  }
+  loop_.emplace(info.Env(), capture->fd(), UV_READABLE, &capture->link());
+  if (const int error = loop_->start(info[0].As<Napi::Function>()); error != 0) {
+    loop_.reset();
+    environment_.raise(info.Env(), Status{-error, "uv_poll_start"}, name_);
+    return;
+  }
+  // The loop calls this object from now on: it must not be collected before `close`.
+  Ref();
+}
+
+void CaptureWrap::arm(const Napi::CallbackInfo& /*info*/) {
+  if (loop_) loop_->arm();
+}
+
+void CaptureWrap::disarm(const Napi::CallbackInfo& /*info*/) {
+  if (loop_) loop_->disarm();
+}
+
+void CaptureWrap::ref(const Napi::CallbackInfo& /*info*/) {
+  if (loop_) loop_->ref(true);
+}
+
+void CaptureWrap::unref(const Napi::CallbackInfo& /*info*/) {
+  if (loop_) loop_->ref(false);
+}
+
+void CaptureWrap::close(const Napi::CallbackInfo& info) {
+  if (!capture_) return;
+  end_lease(info.Env());
+  const bool watched = loop_.has_value();
+  close_native();
+  if (watched) Unref();
+}
+
+void CaptureWrap::close_native() {
+  environment_.remove(this);
+  loop_.reset();
+  capture_.reset();
+  pool_->close();
+}
+
+}  // namespace netring

@@ -1,0 +1,78 @@
+// The JavaScript class around a receive ring.
+#ifndef NETRING_ADDON_CAPTURE_H_
+#define NETRING_ADDON_CAPTURE_H_
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../core/capture.h"
+#include "../core/slab_pool.h"
+#include "environment.h"
+#include "loop_registration.h"
+
+namespace netring {
+
+class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+
+  explicit CaptureWrap(const Napi::CallbackInfo& info);
+  ~CaptureWrap() override;
+
+  void close_native() override;
+
+ private:
+  Napi::Value fd(const Napi::CallbackInfo& info);
+  Napi::Value geometry(const Napi::CallbackInfo& info);
+  Napi::Value interface_name(const Napi::CallbackInfo& info);
+  Napi::Value link_up(const Napi::CallbackInfo& info);
+  Napi::Value header(const Napi::CallbackInfo& info);
+  Napi::Value index(const Napi::CallbackInfo& info);
+
+  Napi::Value borrow(const Napi::CallbackInfo& info);
+  void release(const Napi::CallbackInfo& info);
+  Napi::Value take(const Napi::CallbackInfo& info);
+  Napi::Value wait(const Napi::CallbackInfo& info);
+  void set_filter(const Napi::CallbackInfo& info);
+  void statistics(const Napi::CallbackInfo& info);
+
+  void watch(const Napi::CallbackInfo& info);
+  void arm(const Napi::CallbackInfo& info);
+  void disarm(const Napi::CallbackInfo& info);
+  void ref(const Napi::CallbackInfo& info);
+  void unref(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  bool read_config(const Napi::Object& object, CaptureConfig* config);
+  bool read_filter(const Napi::Value& value, std::vector<sock_filter>* program);
+  // The capture, or null with an exception pending after close.
+  Capture* opened(Napi::Env env);
+  bool make_index(Napi::Env env);
+  void end_lease(Napi::Env env);
+
+  Environment& environment_;
+  std::string name_;
+  double max_buffered_bytes_ = 0;
+  std::shared_ptr<SlabPool> pool_ = std::make_shared<SlabPool>();
+  std::unique_ptr<Capture> capture_;
+  // After the capture: unregisters from the loop before the socket closes.
+  std::optional<LoopRegistration> loop_;
+
+  // The borrowed block: one at a time.
+  Napi::Reference<Napi::ArrayBuffer> lease_;
+  Napi::Reference<Napi::Uint32Array> header_;
+  Napi::Reference<Napi::Uint32Array> index_;
+  BatchHeader* header_words_ = nullptr;
+  PacketRecord* records_ = nullptr;
+
+  uint64_t stalls_ = 0;
+  bool stalled_ = false;
+};
+
+}  // namespace netring
+
+#endif  // NETRING_ADDON_CAPTURE_H_

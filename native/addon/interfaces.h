@@ -1,0 +1,13 @@
+#ifndef NETRING_ADDON_INTERFACES_H_
+#define NETRING_ADDON_INTERFACES_H_
+
+#include <napi.h>
+
+namespace netring {
+
+// `interfaces(): NativeInterface[]` of src/native.ts.
+Napi::Value Interfaces(const Napi::CallbackInfo& info);
+
+}  // namespace netring
+
+#endif  // NETRING_ADDON_INTERFACES_H_

@@ -1,0 +1,52 @@
+#include "slab_pool.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+namespace netring {
+
+SlabPool::~SlabPool() { close(); }
+
+size_t SlabPool::slab_size(size_t bytes) { return std::bit_ceil(std::max(bytes, kSmallest)); }
+
+size_t SlabPool::class_of(size_t size) { return static_cast<size_t>(std::countr_zero(size) - std::countr_zero(kSmallest)); }
+
+SlabPool::Slab SlabPool::take(size_t bytes) {
+  const size_t size = slab_size(bytes);
+  const size_t index = class_of(size);
+  if (free_.size() <= index) free_.resize(index + 1);
+  Slab slab;
+  slab.size = size;
+  if (!free_[index].empty()) {
+    slab.data = free_[index].back();
+    free_[index].pop_back();
+    free_bytes_ -= size;
+  } else {
+    slab.data = static_cast<uint8_t*>(std::aligned_alloc(kSmallest, size));
+    if (slab.data == nullptr) return {};
+  }
+  live_bytes_ += size;
+  return slab;
+}
+
+void SlabPool::give_back(Slab slab) {
+  live_bytes_ -= slab.size;
+  if (closed_ || free_bytes_ + slab.size > kMostFree) {
+    std::free(slab.data);
+    return;
+  }
+  free_[class_of(slab.size)].push_back(slab.data);
+  free_bytes_ += slab.size;
+}
+
+void SlabPool::close() {
+  closed_ = true;
+  for (auto& slabs : free_) {
+    for (uint8_t* slab : slabs) std::free(slab);
+    slabs.clear();
+  }
+  free_bytes_ = 0;
+}
+
+}  // namespace netring
