@@ -1,0 +1,33 @@
+/** The network interfaces of the process's namespace. Needs no privilege. */
+import { constants } from 'node:os';
+import { NetringError } from './errors';
+import { native, type NativeInterface } from './native';
+
+/** One interface: its index, MTU in bytes, speed in Mbit/s (0 unknown), receive queues, and what goes through it. */
+export interface InterfaceInfo extends NativeInterface {
+  /** Administratively up and with a carrier: frames can pass. */
+  up: boolean;
+  loopback: boolean;
+}
+
+const IFF_UP = 1 << 0;
+const IFF_LOOPBACK = 1 << 3;
+
+/** All interfaces, in the kernel's order. Throws `NetringError` kind `Io` when the kernel refuses to tell. */
+export function interfaces(): InterfaceInfo[] {
+  return native()
+    .interfaces()
+    .map((entry) => ({
+      ...entry,
+      up: (entry.flags & IFF_UP) !== 0 && entry.carrier,
+      loopback: (entry.flags & IFF_LOOPBACK) !== 0,
+    }));
+}
+
+/** The interface of that name. Throws `NetringError` kind `InterfaceNotFound`. */
+export function interfaceInfo(name: string): InterfaceInfo {
+  if (typeof name !== 'string') throw new TypeError(`the interface name must be a string, got ${typeof name}`);
+  const found = interfaces().find((entry) => entry.name === name);
+  if (found === undefined) throw NetringError.fromNative({ errno: constants.errno.ENODEV, step: 'if_nametoindex', interface: name });
+  return found;
+}

@@ -1,0 +1,212 @@
+/**
+ * What helps against a failure, for where the process runs. The same refusal needs a unit file under systemd, an option of `docker run` in a
+ * container and a file capability in a shell; a text that names all of them helps nobody.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+
+export type EnvironmentKind = 'home-assistant' | 'kubernetes' | 'docker' | 'systemd' | 'shell';
+export type Capability = 'NET_RAW' | 'NET_ADMIN';
+
+/** What tells where the process runs; replaceable for tests. */
+export interface EnvironmentSources {
+  env: NodeJS.ProcessEnv;
+  exists(path: string): boolean;
+  /** The text of a file, empty when it cannot be read. */
+  read(path: string): string;
+}
+
+/** What the texts depend on. */
+export interface EnvironmentFacts {
+  kind: EnvironmentKind;
+  /** The systemd unit, empty outside of one. */
+  unit: string;
+  /** Effective and bounding capability sets as bit masks. */
+  effective: bigint;
+  bounding: bigint;
+  /** Capabilities of files are ignored. */
+  noNewPrivileges: boolean;
+  /** The Node.js binary. */
+  executable: string;
+}
+
+/** Bits of the sets in /proc/self/status, linux/capability.h. */
+const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = { NET_ADMIN: 12n, NET_RAW: 13n };
+
+const THIS_PROCESS: EnvironmentSources = {
+  env: process.env,
+  exists: existsSync,
+  read: (path) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      return '';
+    }
+  },
+};
+
+/** Where the process runs. Variables, marker files and the cgroup decide, the most specific first. */
+export function environmentKind(sources: EnvironmentSources = THIS_PROCESS): EnvironmentKind {
+  const { env, exists } = sources;
+  if (env['SUPERVISOR_TOKEN'] !== undefined) return 'home-assistant';
+  if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes';
+  if (exists('/.dockerenv') || exists('/run/.containerenv')) return 'docker';
+  return systemdUnit(sources) === '' ? 'shell' : 'systemd';
+}
+
+/**
+ * The system service that the process belongs to. INVOCATION_ID alone says too little: terminals of a desktop session inherit it from the
+ * user's service manager, which has no capabilities to give.
+ */
+function systemdUnit({ env, read }: EnvironmentSources): string {
+  if (env['INVOCATION_ID'] === undefined) return '';
+  return /\/system\.slice\/(?:.*\/)?([^/\n]+\.service)$/m.exec(read('/proc/self/cgroup'))?.[1] ?? '';
+}
+
+/** The facts of this process. A capability set that cannot be read counts as empty, the bounding set as full. */
+export function environmentFacts(sources: EnvironmentSources = THIS_PROCESS): EnvironmentFacts {
+  const status = sources.read('/proc/self/status');
+  const field = (name: string): string | undefined => new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+  return {
+    kind: environmentKind(sources),
+    unit: systemdUnit(sources),
+    effective: BigInt(`0x${field('CapEff') ?? '0'}`),
+    bounding: BigInt(`0x${field('CapBnd') ?? 'ffffffffffffffff'}`),
+    noNewPrivileges: field('NoNewPrivs') === '1',
+    executable: process.execPath,
+  };
+}
+
+/** Steps that CAP_NET_RAW is not enough for. */
+const NEEDS_NET_ADMIN: ReadonlySet<string> = new Set(['SO_RCVBUFFORCE', 'SO_BUSY_POLL', 'SO_PREFER_BUSY_POLL']);
+const RING_STEPS: ReadonlySet<string> = new Set(['PACKET_RX_RING', 'PACKET_TX_RING', 'mmap']);
+
+/**
+ * The remedy for a failed step: a first line short enough for a node's status, details on the lines after it; empty when there is nothing to
+ * say. `code` is the errno's name, `step` the system call or socket option that failed.
+ */
+export function remedyFor(code: string, step: string, facts?: EnvironmentFacts): string {
+  switch (code) {
+    case 'EPERM':
+    case 'EACCES':
+      if (step === 'socket' || NEEDS_NET_ADMIN.has(step))
+        return permission(NEEDS_NET_ADMIN.has(step) ? 'NET_ADMIN' : 'NET_RAW', facts ?? environmentFacts());
+      return '';
+    case 'EAFNOSUPPORT':
+      return addressFamily(step, facts ?? environmentFacts());
+    case 'ENOMEM':
+      return memory(step);
+    case 'ENOBUFS':
+      return step.startsWith('send')
+        ? 'the send queue is full\nSend more slowly, or lengthen the queue of the interface: ip link set <name> txqueuelen 10000'
+        : '';
+    case 'EINVAL':
+      if (step !== 'PACKET_FANOUT') return '';
+      return 'use another fanoutGroup\nA group has one mode and one set of flags, and belongs to one interface; another socket has it already.';
+    case 'ENOSPC':
+      return step === 'PACKET_FANOUT' ? 'use another fanoutGroup\nThe group has as many members as the kernel allows.' : '';
+    case 'EMFILE':
+      return 'raise the limit of open files\nPlain shell: ulimit -n 4096; systemd: LimitNOFILE=4096 in the unit.';
+    default:
+      return '';
+  }
+}
+
+function memory(step: string): string {
+  if (RING_STEPS.has(step))
+    return 'use a smaller ring\nLower blockCount or blockSize (frameCount when sending), or take the profile low-memory: the kernel has no room for this ring.';
+  if (step === 'SO_ATTACH_FILTER') return 'the filter is too long\nShorten it, or raise the limit: sysctl net.core.optmem_max=131072';
+  return '';
+}
+
+function addressFamily(step: string, { kind, unit }: EnvironmentFacts): string {
+  if (step !== 'socket' && step !== 'netlink') return '';
+  const family = step === 'socket' ? 'AF_PACKET' : 'AF_NETLINK';
+  if (kind !== 'systemd') return `${family} sockets are not available\nThe kernel was built without them, or a sandbox refuses them.`;
+  return `${family} is refused\n${dropIn(unit, ['RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_PACKET AF_NETLINK'])}`;
+}
+
+function permission(capability: Capability, facts: EnvironmentFacts): string {
+  return [`needs CAP_${capability}`, ...details(capability, facts)].join('\n');
+}
+
+function details(capability: Capability, facts: EnvironmentFacts): string[] {
+  const bit = 1n << CAPABILITY_BIT[capability];
+  // A capability counts only towards a network namespace that the process's own user namespace owns.
+  if ((facts.effective & bit) !== 0n)
+    return [
+      `The process has it and was refused all the same: it runs in a user namespace that does not own the network (rootless container),`,
+      'or a seccomp, AppArmor or SELinux profile forbids it.',
+    ];
+  const bounded = (facts.bounding & bit) === 0n;
+  switch (facts.kind) {
+    case 'systemd':
+      return [
+        dropIn(facts.unit, [
+          `AmbientCapabilities=${ambient(capability)}`,
+          ...(bounded ? [`CapabilityBoundingSet=${ambient(capability)}`] : []),
+        ]),
+      ];
+    case 'docker':
+      return docker(capability, bounded, facts.noNewPrivileges);
+    case 'kubernetes':
+      return [
+        'Kubernetes: in the pod, hostNetwork: true and',
+        `  securityContext: { runAsUser: 0, capabilities: { add: [${granted(capability)}] } }`,
+      ];
+    case 'home-assistant':
+      return [
+        `Home Assistant: what an add-on may do is fixed by its config.yaml. Use one whose "privileged" list has ${capability} and that has`,
+        '"host_network: true", or run Node-RED outside of it.',
+      ];
+    case 'shell':
+      return shell(capability, bounded, facts);
+  }
+}
+
+/** All that NET_ADMIN is asked for beside needs a packet socket as well. */
+const needed = (capability: Capability): Capability[] => (capability === 'NET_RAW' ? ['NET_RAW'] : ['NET_RAW', 'NET_ADMIN']);
+const ambient = (capability: Capability): string =>
+  needed(capability)
+    .map((name) => `CAP_${name}`)
+    .join(' ');
+const granted = (capability: Capability): string => needed(capability).join(', ');
+const fileCapabilities = (capability: Capability): string =>
+  `${needed(capability)
+    .map((name) => `cap_${name.toLowerCase()}`)
+    .join(',')}+ep`;
+
+function dropIn(unit: string, lines: readonly string[]): string {
+  return [
+    `systemd: sudo systemctl edit ${unit}, add`,
+    '  [Service]',
+    ...lines.map((line) => `  ${line}`),
+    `then sudo systemctl restart ${unit}`,
+  ].join('\n');
+}
+
+function docker(capability: Capability, bounded: boolean, noNewPrivileges: boolean): string[] {
+  // NET_RAW is in Docker's default set, but a user other than root has none of it in effect.
+  const add = bounded ? ` --cap-add ${capability}` : '';
+  const image = noNewPrivileges
+    ? ['(A derived image with setcap does not help here: the container runs with no-new-privileges.)']
+    : [
+        `or keep its user, with a derived image${bounded ? ` (and still${add}, else Node.js cannot start)` : ''}:`,
+        '  FROM nodered/node-red:latest',
+        '  USER root',
+        `  RUN apk add --no-cache libcap && setcap ${fileCapabilities(capability)} "$(readlink -f "$(which node)")"`,
+        '  USER node-red',
+      ];
+  return [`Docker: docker run --network host --user root${add} ...`, ...image];
+}
+
+function shell(capability: Capability, bounded: boolean, { noNewPrivileges, executable }: EnvironmentFacts): string[] {
+  if (noNewPrivileges || bounded)
+    return [
+      `Started in a sandbox that takes capabilities away (${noNewPrivileges ? 'no_new_privs' : 'bounding set'}): start it outside, or as root.`,
+    ];
+  return [
+    `Shell: sudo setcap ${fileCapabilities(capability)} ${executable}`,
+    'and start it again. Every script run by this Node.js then has the capability, and Node.js ignores NODE_OPTIONS, NODE_PATH and',
+    'NODE_EXTRA_CA_CERTS; a systemd service with AmbientCapabilities has neither drawback.',
+  ];
+}
