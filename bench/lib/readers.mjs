@@ -1,0 +1,81 @@
+/** The readers that are compared, and one measurement of one of them. */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Process, run } from './process.mjs';
+
+/** Enough for the optimising compiler; not counted. */
+const WARM_UP_FRAMES = 60_000;
+const RETIRE_MS = 10;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The ring of the profile `balanced`, and what was fastest for the C reader. */
+export const rings = { '256 KiB x 64': [256 * KIB, 64], '1 MiB x 16': [MIB, 16] };
+
+/** The C reader that ratios refer to: same ring as the library's. */
+export const REFERENCE = 'C rx3, 256 KiB x 64';
+
+/** The command of one of our receivers. */
+export function receiver(name) {
+  return [process.execPath, fileURLToPath(new URL(`../receivers/${name}.mjs`, import.meta.url))];
+}
+
+function installed(name) {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {Map<string, string[]>} Name of each reader and its command. */
+export function readers({ programs, network }) {
+  const all = new Map();
+  for (const [name, [size, count]] of Object.entries(rings)) {
+    all.set(`C rx3, ${name}`, [programs.rx3, network.far, `${size}`, `${count}`, `${RETIRE_MS}`]);
+  }
+  const options = JSON.stringify({ blockSize: 256 * KIB, blockCount: 64, blockTimeoutMs: RETIRE_MS, fillRxhash: false });
+  const ours = { borrowed: 'borrowed', 'owned, for await': 'owned', 'owned, recv + tryRecv': 'owned-drain', 'Node-RED flow': 'flow' };
+  for (const [name, file] of Object.entries(ours)) all.set(name, [...receiver(file), network.far, options]);
+  for (const peer of ['cap', 'pcap']) if (installed(peer)) all.set(`npm ${peer}`, [...receiver(`npm-${peer}`), network.far]);
+  return all;
+}
+
+/**
+ * Frames for the readers: the kernel's own generator where this process may use it, else the fastest C sender.
+ * The function sends `count` frames of `length` bytes at `rate` frames a second (0: as fast as it goes) and tells `{ sent, wallNs, cpuNs }`.
+ */
+export async function generator({ programs, network }) {
+  network.setPolling(true);
+  const live = (length, count, rate) => run(network.sender(programs.live, network.near, `${length}`, `${count}`, `${rate}`));
+  try {
+    await live(64, 1, 0);
+    return { name: 'live frames', paced: true, send: live };
+  } catch (error) {
+    network.setPolling(false);
+    const send = (length, count) => run(network.sender(programs.tx, 'mmsg', network.near, `${length}`, `${count}`, '64'));
+    return { name: `sendmmsg (no live frames: ${error.message.split('\n').at(-1)})`, paced: false, send };
+  }
+}
+
+/** Starts a reader, warms it up, counts `count` frames and gives what both sides say. */
+export async function measure(command, { network, generate, length, count, rate }) {
+  const reader = new Process(network.reader(...command));
+  try {
+    await reader.reply();
+    const warmUp = await generate.send(length, WARM_UP_FRAMES, rate);
+    const marked = await reader.ask('mark');
+    const made = await generate.send(length, count, rate);
+    const read = await reader.ask('stop');
+    return {
+      ...read,
+      sent: made.sent,
+      wallNs: made.wallNs,
+      senderCpuNs: made.cpuNs,
+      warmUpLost: warmUp.sent - (marked.packets ?? warmUp.sent),
+    };
+  } finally {
+    reader.kill();
+  }
+}

@@ -1,0 +1,133 @@
+/** What a capture costs when nothing happens, and what becomes of it when the program does not read. */
+import { generator, receiver } from '../lib/readers.mjs';
+import { Process } from '../lib/process.mjs';
+import { table } from '../lib/table.mjs';
+
+const MIB = 1024 * 1024;
+const RING = { blockSize: 256 * 1024, blockCount: 64, blockTimeoutMs: 10, fillRxhash: false };
+const OURS = { borrowed: 'borrowed', owned: 'owned', 'Node-RED flow': 'flow' };
+const mb = (bytes) => (bytes / 1e6).toFixed(1);
+
+/** Collects what `use` gives for each receiver; one that fails is told and left out. */
+async function each(bench, receivers, options, use) {
+  const results = [];
+  for (const [reader, file] of Object.entries(receivers)) {
+    bench.progress(reader);
+    try {
+      results.push({ reader, ...(await withReceiver(bench, file, options, use)) });
+    } catch (error) {
+      bench.fail(`${reader}: ${error.message}`);
+    }
+  }
+  return results;
+}
+
+/** Starts a receiver of ours, lets `use` talk to it and ends it. */
+async function withReceiver(bench, name, options, use) {
+  const { network } = bench;
+  const process = new Process(network.reader(...receiver(name), network.far, JSON.stringify({ ...RING, ...options })));
+  try {
+    await process.reply();
+    return await use(process);
+  } finally {
+    process.kill();
+  }
+}
+
+export const idle = {
+  title: 'an idle capture, 2 s',
+  async run(bench) {
+    const results = await each(bench, { 'no capture': 'none', ...OURS }, {}, (process) => process.ask('idle'));
+    bench.print(
+      table(
+        ['reader', 'CPU ms', 'events of the loop', 'turns of the loop'],
+        results.map(({ reader, cpuNs, events, loops }) => [reader, (cpuNs / 1e6).toFixed(2), `${events}`, `${loops}`]),
+      ),
+    );
+    return results;
+  },
+};
+
+export const stall = {
+  title: 'an event loop that is busy for 500 ms',
+  async run(bench) {
+    const generate = await generator(bench);
+    // 144 bytes of ring a frame: 11 of 16 MiB in the time that the loop stands still.
+    const [count, rate] = [80_000, 200_000];
+    const results = await each(bench, OURS, {}, async (process) => {
+      await process.ask('busy');
+      const made = await generate.send(64, count, rate);
+      const { packetsMeanwhile } = await process.reply();
+      return { ...(await process.ask('stop')), sent: made.sent, packetsMeanwhile, madeMs: made.wallNs / 1e6 };
+    });
+    bench.print(
+      table(
+        ['reader', 'sent', 'in ms', 'lost', 'kernel drops'],
+        results.map((one) => [one.reader, `${one.sent}`, one.madeMs.toFixed(0), `${one.sent - one.packets}`, `${one.drops}`]),
+      ),
+    );
+    return results;
+  },
+};
+
+export const hoard = {
+  title: 'a consumer that never lets go',
+  async run(bench) {
+    const generate = await generator(bench);
+    const maxBufferedBytes = 32 * MIB;
+    const [length, count] = [64, 1_500_000];
+    const results = await each(bench, { borrowed: 'hoard-borrowed', owned: 'hoard' }, { maxBufferedBytes }, async (process) => {
+      const before = await process.ask('mark');
+      const made = await generate.send(length, count, 0);
+      const held = await process.ask('idle');
+      const resumed = await process.ask('letGo');
+      const end = await process.ask('stop');
+      return { ...end, ...resumed, sent: made.sent, growth: end.peakRss - before.rss, heldCpuNs: held.cpuNs };
+    });
+    bench.print(
+      `${count} frames at full blast; allowed: maxBufferedBytes ${mb(maxBufferedBytes)} MB + ring ${mb(RING.blockSize * RING.blockCount)} MB`,
+    );
+    bench.print(
+      table(
+        ['reader', 'RSS grew by MB', 'delivered', 'kernel drops', 'unaccounted', 'CPU ms in 2 s of holding', 'resumed after ms'],
+        results.map((one) => [
+          one.reader,
+          mb(one.growth),
+          `${one.packets}`,
+          `${one.drops}`,
+          `${one.sent - one.packets - one.drops}`,
+          (one.heldCpuNs / 1e6).toFixed(2),
+          one.resumed ? one.afterMs.toFixed(0) : 'not',
+        ]),
+      ),
+    );
+    return results;
+  },
+};
+
+export const soak = {
+  title: 'full blast for a while: memory must stay flat',
+  async run(bench) {
+    const generate = await generator(bench);
+    const [length, count, parts] = [64, 3_000_000, 4];
+    const results = await each(bench, { owned: 'owned', 'Node-RED flow': 'flow' }, {}, async (process) => {
+      const marks = [];
+      for (let part = 0; part < parts; part++) {
+        const made = await generate.send(length, count, 0);
+        marks.push({ sent: made.sent, ...(await process.ask('mark')) });
+      }
+      return { marks };
+    });
+    bench.print(
+      table(
+        ['reader', 'lost', ...Array.from({ length: parts }, (_, i) => `RSS MB after ${((i + 1) * count) / 1e6} M`)],
+        results.map(({ reader, marks }) => [
+          reader,
+          `${marks.reduce((lost, mark) => lost + mark.sent - mark.packets, 0)}`,
+          ...marks.map((mark) => mb(mark.rss)),
+        ]),
+      ),
+    );
+    return results;
+  },
+};
