@@ -25,7 +25,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("pageSize", static_cast<double>(::sysconf(_SC_PAGESIZE)));
   CaptureWrap::define(env, exports);
   InjectorWrap::define(env, exports);
-  define_interfaces(env, exports);
+  exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));
   return exports;
 }
 

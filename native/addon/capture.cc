@@ -25,6 +25,7 @@ void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceAccessor<&CaptureWrap::geometry>("geometry"),
                                          InstanceAccessor<&CaptureWrap::interface_name>("interfaceName"),
                                          InstanceAccessor<&CaptureWrap::link_up>("linkUp"),
+                                         InstanceAccessor<&CaptureWrap::has_room>("hasRoom"),
                                          InstanceAccessor<&CaptureWrap::header>("header"),
                                          InstanceAccessor<&CaptureWrap::index>("index"),
                                          InstanceMethod<&CaptureWrap::borrow>("borrow"),
@@ -221,7 +222,7 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
     const size_t index_bytes =
         sizeof(BatchHeader) + packets_in_block(descriptor, capture->block_size()) * sizeof(PacketRecord);
     const size_t needed = slab_bytes(*descriptor, capture->block_size());
-    if (static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(needed)) > max_buffered_bytes_) {
+    if (!room_for(needed)) {
       if (!stalled_) ++stalls_;
       stalled_ = true;
       return env.Undefined();
@@ -241,6 +242,18 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
     if (packets != 0) return wrap_slab(env, pool_, slab);
     pool_->give_back(slab);
   }
+}
+
+bool CaptureWrap::room_for(size_t bytes) const {
+  return static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(bytes)) <= max_buffered_bytes_;
+}
+
+Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
+  if (!capture_) return Napi::Boolean::New(info.Env(), false);
+  const uint8_t* block = capture_->current_block();
+  const size_t needed =
+      block == nullptr ? 0 : slab_bytes(*reinterpret_cast<const tpacket_block_desc*>(block), capture_->block_size());
+  return Napi::Boolean::New(info.Env(), room_for(needed));
 }
 
 Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {

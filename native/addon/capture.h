@@ -30,6 +30,7 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   Napi::Value geometry(const Napi::CallbackInfo& info);
   Napi::Value interface_name(const Napi::CallbackInfo& info);
   Napi::Value link_up(const Napi::CallbackInfo& info);
+  Napi::Value has_room(const Napi::CallbackInfo& info);
   Napi::Value header(const Napi::CallbackInfo& info);
   Napi::Value index(const Napi::CallbackInfo& info);
 
@@ -51,6 +52,7 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   bool read_filter(const Napi::Value& value, std::vector<sock_filter>* program);
   // The capture, or null with an exception pending after close.
   Capture* opened(Napi::Env env);
+  bool room_for(size_t bytes) const;
   bool make_index(Napi::Env env);
   void end_lease(Napi::Env env);
 

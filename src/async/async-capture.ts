@@ -1,0 +1,256 @@
+/** A capture on the event loop: waits for blocks without blocking, reports the link's state. */
+import { EventEmitter } from 'node:events';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import type { PacketBatch } from '../batch';
+import { Capture, captureHandle } from '../capture';
+import type { CaptureHandle } from '../capture-handle';
+import { NetringError } from '../errors';
+import { LoopEvent, type NativeCaptureGeometry } from '../native';
+import type { Filter } from '../options/filter-program';
+import type { CaptureStats } from '../stats';
+import { adopt, assertNotAdopted } from './adoption';
+import { PacketStream } from './packet-stream';
+import { WaitList, type WaitOptions } from './wait-list';
+
+export interface AsyncCaptureEvents {
+  /** The link went down; waits stay pending. */
+  down: [];
+  up: [];
+  /** The interface was deleted: waits reject once the ring is empty. Open a new capture when it returns. */
+  gone: [NetringError];
+  error: [NetringError];
+}
+
+/** Owned batches that `recv` hands out before it lets the event loop turn: a source at full rate would otherwise starve timers and sockets. */
+const BATCHES_PER_TURN = 16;
+
+/** Pauses between looks at the memory while live owned batches fill `maxBufferedBytes`, in ms. */
+const RECLAIM_PAUSES = [2, 5, 10, 20, 50, 100] as const;
+
+/** What `readable()` resolves to: the right to look for batches. */
+export interface ReadableGuard {
+  /** The next retired block as a borrowed batch, or null when there is none (any more). */
+  nextBatch(): PacketBatch | null;
+}
+
+/**
+ * An async shell around a `Capture`, which it takes over. Open, it keeps the process alive (see `unref`).
+ *
+ * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet. One reader at a time gets each batch.
+ */
+export class AsyncCapture<S extends Capture = Capture>
+  extends EventEmitter<AsyncCaptureEvents>
+  implements AsyncIterable<PacketBatch>, AsyncDisposable
+{
+  readonly #source: S;
+  readonly #handle: CaptureHandle;
+  readonly #waiting = new WaitList();
+  readonly #closing = new AbortController();
+  #ended: NetringError | undefined;
+  #takenThisTurn = 0;
+
+  /** Takes `source` over: using it afterwards is a TypeError. */
+  constructor(source: S) {
+    super();
+    assertNotAdopted(source);
+    this.#source = source;
+    this.#handle = captureHandle(source);
+    this.#handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));
+    adopt(source);
+  }
+
+  static open(interfaceName: string): AsyncCapture {
+    return new AsyncCapture(Capture.open(interfaceName));
+  }
+
+  get fd(): number {
+    return this.#source.fd;
+  }
+  /** Name of the interface now: a rename is followed. */
+  get interface(): string {
+    return this.#handle.interface;
+  }
+  get linkUp(): boolean {
+    return this.#source.linkUp;
+  }
+  get geometry(): NativeCaptureGeometry {
+    return this.#handle.geometry;
+  }
+  get warnings(): readonly string[] {
+    return this.#handle.warnings;
+  }
+
+  /**
+   * Resolves on a later turn of the event loop, once a block is retired (or live owned batches leave room again).
+   * Rejects with `Io`: `ECANCELED` after `close`, `ENODEV` when the interface is gone.
+   */
+  async readable(options: WaitOptions = {}): Promise<ReadableGuard> {
+    await this.#ready(options);
+    return { nextBatch: () => (this.#handle.closed ? null : this.#handle.borrow()) };
+  }
+
+  /** The next batch, borrowed: valid until its `release()` or the next reading call. */
+  async tryRecvBatch(options: WaitOptions = {}): Promise<PacketBatch> {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const batch = this.#borrow();
+      if (batch !== null) return batch;
+      await this.#ready(options);
+    }
+  }
+
+  /** The next batch, owned: one copy, valid for ever; the ring block has gone back already. */
+  async recv(options: WaitOptions = {}): Promise<PacketBatch> {
+    if (this.#takenThisTurn >= BATCHES_PER_TURN) {
+      await nextTurn();
+      this.#takenThisTurn = 0;
+    }
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const batch = this.tryRecv();
+      if (batch !== null) {
+        this.#takenThisTurn++;
+        return batch;
+      }
+      await this.#ready(options);
+      this.#takenThisTurn = 0;
+    }
+  }
+
+  /** The next batch, owned, if there is one and memory for it; never waits. */
+  tryRecv(): PacketBatch | null {
+    this.#assertOpen();
+    const taken = this.#handle.take();
+    return typeof taken === 'string' ? null : taken;
+  }
+
+  /** Owned batches until `close`; leaving the loop keeps the capture open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
+    while (!this.#handle.closed) {
+      let batch: PacketBatch;
+      try {
+        batch = await this.recv();
+      } catch (error) {
+        if (this.#handle.closed && error === this.#ended) return;
+        throw error;
+      }
+      yield batch;
+    }
+  }
+
+  /** A Readable of owned batches with back-pressure; takes this capture over and closes it when it ends. */
+  intoStream(): PacketStream<S> {
+    return new PacketStream(this);
+  }
+
+  /** Counters since the last call of this method. */
+  stats(): CaptureStats {
+    return this.#handle.stats();
+  }
+  /** Counters since open; readable after `close`. */
+  cumulativeStats(): CaptureStats {
+    return this.#handle.cumulativeStats();
+  }
+
+  /** As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. */
+  async setFilter(filter: Filter | null): Promise<void> {
+    this.#assertOpen();
+    this.#handle.setFilter(filter);
+  }
+
+  /** Lets the process end although the capture is open. */
+  unref(): this {
+    if (!this.#handle.closed) this.#handle.native.unref();
+    return this;
+  }
+  ref(): this {
+    if (!this.#handle.closed) this.#handle.native.ref();
+    return this;
+  }
+
+  /** Ends iterations, rejects pending waits with `Io` / `ECANCELED`, gives everything back; idempotent. */
+  close(): void {
+    if (this.#handle.closed) return;
+    this.#handle.close();
+    this.#end(NetringError.io('ECANCELED', `the capture on ${this.interface} was closed`, this.interface));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #borrow(): PacketBatch | null {
+    this.#assertOpen();
+    return this.#handle.borrow();
+  }
+
+  async #ready(options: WaitOptions): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.#assertOpen();
+    if (this.#handle.stalled) return this.#roomForBatches(options);
+    if (this.#ended !== undefined) throw this.#ended;
+    const ready = this.#waiting.wait(options);
+    this.#handle.native.arm();
+    try {
+      await ready;
+    } catch (error) {
+      if (this.#waiting.size === 0 && !this.#handle.closed) this.#handle.native.disarm();
+      throw error;
+    }
+  }
+
+  /** Live owned batches have reached `maxBufferedBytes`: waits, with the ring left alone, until the collector has returned some. */
+  async #roomForBatches({ signal }: WaitOptions): Promise<void> {
+    const ends = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    for (let round = 0; this.#handle.stalled; round++) {
+      this.#handle.reclaim();
+      try {
+        // Also the turn of the loop on which Node runs the finalizers of what was just collected.
+        await pause(RECLAIM_PAUSES[Math.min(round, RECLAIM_PAUSES.length - 1)], undefined, { signal: ends });
+      } catch {
+        signal?.throwIfAborted();
+        this.#assertOpen();
+      }
+    }
+  }
+
+  #onLoopEvent(event: LoopEvent, detail: number): void {
+    switch (event) {
+      case LoopEvent.Ready:
+        this.#waiting.wake();
+        break;
+      case LoopEvent.Down:
+        this.emit('down');
+        break;
+      case LoopEvent.Up:
+        this.emit('up');
+        break;
+      case LoopEvent.Gone: {
+        const gone = NetringError.io('ENODEV', `interface ${this.interface} is gone`, this.interface);
+        this.#ended = gone;
+        // Readers drain what is left in the ring and then find `#ended`.
+        this.#waiting.wake();
+        this.emit('gone', gone);
+        break;
+      }
+      case LoopEvent.Error:
+        this.#report(NetringError.fromNative({ errno: detail, step: 'poll', interface: this.interface }));
+    }
+  }
+
+  /** A failure of the socket is never silent: who listens is told, and otherwise whoever waits. */
+  #report(error: NetringError): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error);
+    else this.#waiting.fail(error);
+  }
+
+  #end(reason: NetringError): void {
+    this.#ended = reason;
+    this.#closing.abort(reason);
+    this.#waiting.fail(reason);
+  }
+
+  #assertOpen(): void {
+    if (this.#handle.closed) throw this.#ended ?? NetringError.io('ECANCELED', `the capture on ${this.interface} is closed`, this.interface);
+  }
+}

@@ -1,0 +1,132 @@
+/** The one owner of a receive ring's native object, behind `Capture` and its async shells. */
+import { PacketBatch } from './batch';
+import { requestCollection } from './collector';
+import { NetringError } from './errors';
+import { HEADER_WORDS, Header, native, RECORD_WORDS, type NativeCapture, type NativeCaptureGeometry } from './native';
+import { assertLinkType } from './link-types';
+import { packFilter, parseFilter, withSnapLen, type Filter } from './options/filter-program';
+import type { CaptureSettings } from './options/generated/builders';
+import { toNativeCaptureConfig } from './options/validate';
+import { readCaptureStats, type CaptureStats } from './stats';
+
+/** What came of a try to read a block. */
+export type Taken = PacketBatch | 'empty' | 'stalled';
+
+export class CaptureHandle {
+  readonly settings: CaptureSettings;
+  readonly native: NativeCapture;
+  readonly geometry: NativeCaptureGeometry;
+  readonly warnings: readonly string[];
+  #borrowed: PacketBatch | undefined;
+  #previous: CaptureStats;
+  #last: CaptureStats | undefined;
+  #stalled = false;
+  #collections = 0;
+  #interfaceName: string;
+
+  constructor(settings: CaptureSettings, warnings: readonly string[]) {
+    this.settings = settings;
+    this.native = new (native().Capture)(toNativeCaptureConfig(settings));
+    this.geometry = this.native.geometry;
+    this.warnings = [...warnings, ...this.geometry.warnings];
+    this.#interfaceName = settings.interface;
+    try {
+      assertLinkType(this.geometry.linkType, settings.interface);
+      this.#previous = this.cumulativeStats();
+    } catch (error) {
+      this.native.close();
+      throw error;
+    }
+  }
+
+  get closed(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /** The interface's name now: a rename is followed. */
+  get interface(): string {
+    if (!this.closed) this.#interfaceName = this.native.interfaceName;
+    return this.#interfaceName;
+  }
+
+  /** The next retired block as a borrowed batch; ends the one before. */
+  borrow(): PacketBatch | null {
+    this.#assertOpen();
+    this.#borrowed?.release();
+    const block = this.native.borrow();
+    if (block === null) return null;
+    const header = this.native.header.slice(0, HEADER_WORDS);
+    const batch = new PacketBatch({
+      header,
+      index: this.native.index.subarray(0, header[Header.Count]! * RECORD_WORDS),
+      bytes: new Uint8Array(block),
+      interface: this.interface,
+      linkType: this.geometry.linkType,
+      release: () => {
+        this.#borrowed = undefined;
+        this.native.release();
+      },
+    });
+    this.#borrowed = batch;
+    return batch;
+  }
+
+  /** The next retired block as an owned batch. */
+  take(): Taken {
+    this.#assertOpen();
+    this.#borrowed?.release();
+    const slab = this.native.take();
+    if (slab === null) return 'empty';
+    this.#stalled = slab === undefined;
+    if (slab === undefined) return 'stalled';
+    return PacketBatch.fromSlab(slab, this.interface, this.geometry.linkType);
+  }
+
+  /** Whether the last `take` found live owned batches at `maxBufferedBytes`, and they still are. */
+  get stalled(): boolean {
+    if (this.#stalled && !this.closed) this.#stalled = !this.native.hasRoom;
+    return this.#stalled && !this.closed;
+  }
+
+  /** At the memory limit: gives the collector a chance to return the slabs of forgotten batches. */
+  reclaim(): void {
+    if (requestCollection()) this.#collections++;
+  }
+
+  wait(timeoutMs: number): boolean {
+    this.#assertOpen();
+    // A block that is out would count as readable and make the wait spin.
+    this.#borrowed?.release();
+    return this.native.wait(timeoutMs);
+  }
+
+  setFilter(filter: Filter | null): void {
+    this.#assertOpen();
+    this.native.setFilter(packFilter(withSnapLen(filter === null ? [] : parseFilter(filter), this.settings.snapLen)));
+  }
+
+  /** Since the last call. */
+  stats(): CaptureStats {
+    const now = this.cumulativeStats();
+    const delta = now.since(this.#previous);
+    this.#previous = now;
+    return delta;
+  }
+
+  /** Since open; the last totals after `close`. */
+  cumulativeStats(): CaptureStats {
+    return this.#last ?? readCaptureStats(this.native, this.#collections);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.#borrowed?.release();
+    this.#interfaceName = this.native.interfaceName;
+    this.#last = readCaptureStats(this.native, this.#collections);
+    this.native.close();
+  }
+
+  #assertOpen(): void {
+    if (this.closed) throw NetringError.io('ECANCELED', `the capture on ${this.#interfaceName} is closed`, this.#interfaceName);
+  }
+}

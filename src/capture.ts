@@ -1,0 +1,157 @@
+/** The synchronous receive ring. It owns the kernel's resources and knows nothing of the event loop. */
+import { assertNotAdopted } from './async/adoption';
+import type { PacketBatch } from './batch';
+import { CaptureHandle } from './capture-handle';
+import { native, type NativeCaptureGeometry } from './native';
+import { CaptureSetters, type CaptureOptions } from './options/generated/builders';
+import type { Filter } from './options/filter-program';
+import { resolveCapture } from './options/validate';
+import type { Packet } from './packet';
+import type { CaptureStats } from './stats';
+import type { PacketSource } from './traits';
+
+let handleOf: (capture: Capture) => CaptureHandle;
+
+export class CaptureBuilder extends CaptureSetters {
+  /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
+  build(): Capture {
+    return new Capture(this.options);
+  }
+}
+
+/**
+ * A TPACKET_V3 receive ring on one interface (Documentation/networking/packet_mmap.rst).
+ *
+ * Needs CAP_NET_RAW. Link-down is no error: frames come again once the link is up.
+ */
+export class Capture implements PacketSource, Disposable {
+  readonly #handle: CaptureHandle;
+
+  static {
+    handleOf = (capture) => capture.#handle;
+  }
+
+  /** Throws `NetringError`. Prefer `Capture.open` or `Capture.builder`. */
+  constructor(options: CaptureOptions) {
+    const { settings, warnings } = resolveCapture(options, native().pageSize);
+    this.#handle = new CaptureHandle(settings, warnings);
+  }
+
+  /** A capture with netring's defaults: 256 MiB of ring, 60 ms block timeout. */
+  static open(interfaceName: string): Capture {
+    return new Capture({ interface: interfaceName });
+  }
+
+  static builder(options: Partial<CaptureOptions> = {}): CaptureBuilder {
+    return new CaptureBuilder(options);
+  }
+
+  /** The socket's file descriptor; -1 after `close`. */
+  get fd(): number {
+    return this.#handle.closed ? -1 : this.#handle.native.fd;
+  }
+  /** Name of the interface now: a rename is followed. */
+  get interface(): string {
+    return this.#handle.interface;
+  }
+  /** Whether the interface is up and has a carrier. Brought up to date while waiting. */
+  get linkUp(): boolean {
+    return !this.#handle.closed && this.#handle.native.linkUp;
+  }
+  /** The ring as the kernel gave it, and the id of the fanout group. */
+  get geometry(): NativeCaptureGeometry {
+    return this.#handle.geometry;
+  }
+  /** Options that were honoured only in part. */
+  get warnings(): readonly string[] {
+    return this.#handle.warnings;
+  }
+
+  /**
+   * The next retired block without waiting, or null. The batch views the ring: it is valid until its `release()`, until the next call of any
+   * reading method, or until `close`.
+   */
+  nextBatch(): PacketBatch | null {
+    return this.#own().borrow();
+  }
+
+  /**
+   * As `nextBatch`, after waiting up to `timeoutMs` milliseconds (-1: for ever) for a block. BLOCKS THE THREAD: in an event loop use
+   * `AsyncCapture`. Throws `Io` / `ENODEV` when the interface is deleted.
+   */
+  nextBatchBlocking(timeoutMs: number): PacketBatch | null {
+    return this.#own().wait(checkTimeout(timeoutMs)) ? this.#handle.borrow() : null;
+  }
+
+  /** Packets without end, each valid until the next one is asked for. BLOCKS THE THREAD while there are none. */
+  packets(): Generator<Packet, void, undefined> {
+    return this.packetsUntil(Infinity);
+  }
+
+  /** Packets for `ms` milliseconds from the first request on. BLOCKS THE THREAD. */
+  *packetsFor(ms: number): Generator<Packet, void, undefined> {
+    yield* this.packetsUntil(Date.now() + ms);
+  }
+
+  /** Packets until a point in time (milliseconds since the epoch, or a Date); none when it has passed. BLOCKS THE THREAD. */
+  *packetsUntil(deadline: number | Date): Generator<Packet, void, undefined> {
+    const end = Number(deadline);
+    for (let rest = end - Date.now(); rest > 0; rest = end - Date.now()) {
+      const batch = this.nextBatchBlocking(Math.ceil(Math.min(rest, this.#handle.settings.pollTimeoutMs)));
+      if (batch === null) continue;
+      for (const packet of batch) {
+        yield packet;
+        if (Date.now() >= end) return;
+      }
+    }
+  }
+
+  /** Counters since the last call of this method. */
+  stats(): CaptureStats {
+    return this.#handle.stats();
+  }
+
+  /** Counters since open; readable after `close`. */
+  cumulativeStats(): CaptureStats {
+    return this.#handle.cumulativeStats();
+  }
+
+  /**
+   * Changes the filter without touching the ring; null takes it away. No batch read after this holds a packet that the new filter refuses, and
+   * none that it wants is lost. A bad filter throws `Config` and leaves the old one.
+   */
+  setFilter(filter: Filter | null): void {
+    this.#own().setFilter(filter);
+  }
+
+  /** As `setFilter(null)`; no error when there is no filter. */
+  detachFilter(): void {
+    this.setFilter(null);
+  }
+
+  /** Gives everything back to the kernel; idempotent. A borrowed batch has length 0 from then on. */
+  close(): void {
+    assertNotAdopted(this);
+    this.#handle.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #own(): CaptureHandle {
+    assertNotAdopted(this);
+    return this.#handle;
+  }
+}
+
+/** @internal */
+export function captureHandle(capture: Capture): CaptureHandle {
+  return handleOf(capture);
+}
+
+function checkTimeout(timeoutMs: number): number {
+  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) throw new TypeError(`timeoutMs must be a number, not ${String(timeoutMs)}`);
+  return timeoutMs < 0 ? -1 : Math.min(timeoutMs, 0x7fff_ffff);
+}
+
