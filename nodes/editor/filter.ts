@@ -1,0 +1,45 @@
+/** The filter field: what the runtime says of the text while it is typed. */
+import { field, fieldValue } from './fields';
+import { isEnvironment } from './text';
+
+interface Answer {
+  ok: boolean;
+  /** Of an accepted filter: its length in instructions. */
+  instructions?: number | unknown[];
+  error?: { message: string; column?: number };
+}
+
+/** Time after the last keystroke in ms: a check per letter would show errors of words half typed. */
+const PAUSE = 300;
+
+export function prepareFilter(node: EditorNode): void {
+  const line = $('#netring-filter-state');
+  const say = (text: string, wrong = false): void => void line.text(text).toggleClass('netring-wrong', wrong);
+  let asked = '';
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const check = (): void => {
+    const expression = fieldValue('filter');
+    if (expression === asked) return;
+    asked = expression;
+    if (expression === '') return say(node._('capture-in.filter.none'));
+    if (isEnvironment(expression)) return say(node._('capture-in.filter.environment'));
+    $.ajax({ url: 'netring/filter', method: 'POST', contentType: 'application/json', data: JSON.stringify({ expression }) })
+      .done((answer: Answer) => {
+        // Answers may overtake each other.
+        if (expression === asked) show(answer);
+      })
+      .fail(() => say(node._('capture-in.filter.unchecked')));
+  };
+  const show = (answer: Answer): void => {
+    if (!answer.ok) return say(answer.error?.message ?? '', true);
+    const count = Array.isArray(answer.instructions) ? answer.instructions.length : (answer.instructions ?? 0);
+    say(node._('capture-in.filter.good', { count }));
+  };
+  field('filter').on('change keyup paste', () => {
+    clearTimeout(timer);
+    timer = setTimeout(check, PAUSE);
+  });
+  say(node._('capture-in.filter.none'));
+  check();
+}

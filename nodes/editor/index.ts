@@ -1,0 +1,15 @@
+/** The shared code of the panels. The build puts it into each node's HTML as one classic script, which the editor's page can load. */
+import { prepareCaptureIn, saveCaptureIn } from './capture-in';
+import { prepareInjectOut } from './inject-out';
+import { addStyle } from './style';
+
+const netringEditor = { prepareCaptureIn, saveCaptureIn, prepareInjectOut };
+
+declare global {
+  interface Window {
+    netringEditor: typeof netringEditor;
+  }
+}
+
+addStyle();
+window.netringEditor = netringEditor;

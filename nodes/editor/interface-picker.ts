@@ -1,0 +1,95 @@
+/** The picker of a network interface: a list of those that are there, an environment variable, or any name typed by hand. */
+import { setField } from './fields';
+import { isEnvironment, speedText } from './text';
+
+/** What the admin route tells of an interface. */
+export interface InterfaceChoice {
+  name: string;
+  mtu: number;
+  address: string;
+  up: boolean;
+  /** Mbit/s, 0 when unknown. */
+  speed: number;
+  defaultRoute: boolean;
+}
+
+type Listener = (picked: InterfaceChoice | undefined) => void;
+
+/**
+ * The visible typedInput works beside the property's own hidden input, which holds what the flow saves: a name, or `${NAME}`.
+ * `onPick` is told what is known of the interface whenever another is picked.
+ */
+export function createInterfacePicker(node: EditorNode, onPick: Listener = () => undefined): void {
+  const picker = $('#netring-interface');
+  const initial = String(node['interface'] ?? '');
+  let known: InterfaceChoice[] | undefined;
+
+  picker.val(isEnvironment(initial) ? initial.slice(2, -1) : initial);
+  picker.typedInput({ default: isEnvironment(initial) ? 'env' : 'list', types: types(node, initial, known) });
+  labelTypedInput(picker, node);
+
+  const update = (): void => {
+    const value = picker.typedInput('value').trim();
+    const environment = picker.typedInput('type') === 'env' && value !== '' && !isEnvironment(value);
+    setField('interface', environment ? `\${${value}}` : value);
+    const picked = known?.find((candidate) => candidate.name === value);
+    if (known !== undefined) $('#netring-interface-state').text(stateText(node, value, picked));
+    onPick(picked);
+  };
+  picker.on('change keyup paste', update);
+  update();
+
+  $.getJSON('netring/interfaces')
+    .done((answer: unknown) => {
+      if (!Array.isArray(answer)) return fail(answer);
+      known = answer as InterfaceChoice[];
+      picker.typedInput('types', types(node, initial, known));
+      update();
+    })
+    .fail(() => fail(undefined));
+
+  const fail = (answer: unknown): void => {
+    const error = (answer as { error?: { message?: string } } | undefined)?.error;
+    $('#netring-interface-state').text(error?.message ?? node._('netring.interface.no-list'));
+    // A list that cannot be had is no reason not to type the name.
+    if (picker.typedInput('type') === 'list') picker.typedInput('type', 'name');
+  };
+}
+
+function types(node: EditorNode, saved: string, known: InterfaceChoice[] | undefined): (string | TypedInputType)[] {
+  const options = (known ?? []).map((candidate) => ({ value: candidate.name, label: choiceText(node, candidate) }));
+  // Without it the list would silently fall to its first entry, and a flow that is edited on another machine would lose its interface.
+  const absent = saved !== '' && !isEnvironment(saved) && !options.some((option) => option.value === saved);
+  if (absent) options.unshift({ value: saved, label: known === undefined ? saved : node._('netring.interface.absent', { name: saved }) });
+  if (saved === '' || isEnvironment(saved)) options.unshift({ value: '', label: node._('netring.interface.choose') });
+  return [
+    { value: 'list', label: node._('netring.interface.list'), icon: 'fa fa-plug', options },
+    { value: 'name', label: node._('netring.interface.name'), icon: 'fa fa-i-cursor' },
+    'env',
+  ];
+}
+
+function choiceText(node: EditorNode, choice: InterfaceChoice): string {
+  const parts = [choice.name, node._(choice.up ? 'netring.interface.up' : 'netring.interface.down')];
+  if (choice.speed > 0) parts.push(speedText(choice.speed));
+  if (choice.address !== '') parts.push(choice.address);
+  return parts.join(' · ');
+}
+
+function stateText(node: EditorNode, value: string, picked: InterfaceChoice | undefined): string {
+  if (value === '') return '';
+  if (picked === undefined) return node._('netring.interface.unknown');
+  const parts = [node._(picked.up ? 'netring.interface.up' : 'netring.interface.down')];
+  if (picked.speed > 0) parts.push(speedText(picked.speed));
+  parts.push(`MTU ${picked.mtu}`);
+  if (picked.address !== '') parts.push(picked.address);
+  if (picked.defaultRoute) parts.push(node._('netring.interface.default-route'));
+  return parts.join(' · ');
+}
+
+/** Node-RED 4 does not carry the label over to the inputs that the widget makes. */
+function labelTypedInput(picker: JQuery, node: EditorNode): void {
+  const container = picker.next('.red-ui-typedInput-container');
+  container.find('.red-ui-typedInput-input, .red-ui-typedInput-option-trigger').attr('aria-labelledby', 'netring-interface-label');
+  container.find('.red-ui-typedInput-type-select').attr('aria-label', node._('netring.interface.kind'));
+}
