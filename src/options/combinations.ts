@@ -1,0 +1,79 @@
+/** The part of the table of options that tells which of them do not go together. */
+import type { Combination, OptionValues } from './rules';
+import type { OptionGroup } from './table';
+
+/** Rules over several options of a group, in the order in which they are checked. */
+export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>> = {
+  capture: [
+    {
+      option: 'frameSize',
+      reads: ['frameSize', 'blockSize'],
+      broken: (values) => Number(values['frameSize']) > Number(values['blockSize']),
+      text: 'frameSize {frameSize} exceeds blockSize {blockSize}',
+    },
+    {
+      option: 'blockCount',
+      reads: ['blockCount', 'blockSize'],
+      broken: (values) => Number(values['blockCount']) * Number(values['blockSize']) > 4294967295,
+      text: 'blockCount {blockCount} of blockSize {blockSize} makes a ring of more than 4294967295 bytes',
+    },
+    {
+      option: 'fanoutGroup',
+      reads: ['fanoutGroup', 'fanoutMode'],
+      broken: (values) => values['fanoutGroup'] !== 0 && values['fanoutMode'] === null,
+      text: 'fanoutGroup {fanoutGroup} needs a fanoutMode',
+    },
+    {
+      option: 'fanoutFlags',
+      reads: ['fanoutFlags', 'fanoutMode'],
+      broken: (values) => String(values['fanoutFlags']) !== '' && values['fanoutMode'] === null,
+      text: 'fanoutFlags {fanoutFlags} need a fanoutMode',
+    },
+    {
+      option: 'fanoutFlags',
+      reads: ['fanoutFlags', 'fanoutMode'],
+      broken: (values) => values['fanoutMode'] === 'rollover' && String(values['fanoutFlags']).split(',').indexOf('rollover') >= 0,
+      text: 'fanoutFlags {fanoutFlags} with fanoutMode {fanoutMode}: a group that rolls over anyway takes no rollover flag',
+    },
+    {
+      option: 'fanoutGroup',
+      reads: ['fanoutGroup', 'fanoutFlags'],
+      broken: (values) => values['fanoutGroup'] !== 0 && String(values['fanoutFlags']).split(',').indexOf('unique-id') >= 0,
+      text: 'fanoutGroup {fanoutGroup} with fanoutFlags {fanoutFlags}: the kernel picks the group of unique-id, so fanoutGroup must be 0',
+    },
+    {
+      option: 'maxBufferedBytes',
+      reads: ['maxBufferedBytes', 'blockSize'],
+      broken: (values) => Number(values['maxBufferedBytes']) < Number(values['blockSize']),
+      text: 'maxBufferedBytes {maxBufferedBytes} is less than one block (blockSize {blockSize})',
+    },
+    {
+      option: 'rcvbufForce',
+      warns: true,
+      reads: ['rcvbufForce', 'rcvbuf'],
+      broken: (values) => values['rcvbufForce'] === true && values['rcvbuf'] === 0,
+      text: 'rcvbufForce {rcvbufForce} has no effect without rcvbuf',
+    },
+  ],
+  injector: [
+    {
+      option: 'frameCount',
+      reads: ['frameCount', 'frameSize'],
+      broken: (values: OptionValues, pageSize: number): boolean => {
+        const blockSize = Math.max(pageSize, Math.pow(2, Math.ceil(Math.log2(Number(values['frameSize'])))));
+        const perBlock = Math.floor(blockSize / Number(values['frameSize']));
+        return Math.ceil(Number(values['frameCount']) / perBlock) * blockSize > 4294967295;
+      },
+      text: 'frameCount {frameCount} of frameSize {frameSize} makes a ring of more than 4294967295 bytes',
+    },
+  ],
+  'capture-in': [],
+  'inject-out': [
+    {
+      option: 'rate',
+      reads: ['rate', 'pacing'],
+      broken: (values) => values['rate'] === null && (values['pacing'] === 'pps' || values['pacing'] === 'bps'),
+      text: 'rate is required with pacing {pacing}',
+    },
+  ],
+};

@@ -1,0 +1,62 @@
+/**
+ * What a valid classic BPF program is. Self-contained functions, which run in the library and, by their source text, in the editor.
+ *
+ * The rules are those of the kernel's bpf_check_classic(), so that a bad program is refused with the place of the mistake instead of an EINVAL.
+ */
+
+/** Reads `tcpdump -ddd` text into rows of code, jt, jf, k. A string says what is wrong. */
+export function readProgram(text: string): number[][] | string {
+  const lines = text
+    .trim()
+    .replace(/,$/, '')
+    .split(/\r?\n|,/);
+  const shown = JSON.stringify(text.length > 40 ? text.slice(0, 37) + '...' : text);
+  if (!/^\s*\d+\s*$/.test(String(lines[0])))
+    return 'filter ' + shown + ' is no BPF program: for now an expression is given as the text that "tcpdump -ddd" prints for it';
+  const program: number[][] = [];
+  for (let i = 1; i < lines.length; i++) {
+    const line = String(lines[i]).trim();
+    if (!/^\d+\s+\d+\s+\d+\s+\d+$/.test(line)) return 'filter line ' + (i + 1) + ' ' + JSON.stringify(line) + ' is not "code jt jf k"';
+    program.push(line.split(/\s+/).map(Number));
+  }
+  if (Number(lines[0]) !== program.length)
+    return 'filter line 1 announces ' + Number(lines[0]) + ' instructions, but ' + program.length + ' follow';
+  return program;
+}
+
+/** What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. */
+export function programProblem(program: readonly (readonly number[])[], place: string, first: number): string | null {
+  const count = program.length;
+  if (count === 0) return 'BPF filter has no instructions';
+  if (count > 4096) return 'BPF filter has ' + count + ' instructions (max 4096)';
+  // Loads and stores, ALU operations, jumps, returns, moves between A and X: the opcodes that a socket filter may have.
+  const loads = [0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x80, 0x00, 0x60, 0x81, 0x01, 0x61, 0xb1, 0x02, 0x03];
+  const alu = [
+    0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34, 0x3c, 0x44, 0x4c, 0x54, 0x5c, 0x64, 0x6c, 0x74, 0x7c, 0x84, 0x94, 0x9c, 0xa4, 0xac,
+  ];
+  const jumps = [0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d];
+  const opcodes = loads.concat(alu, jumps, [0x05, 0x06, 0x16, 0x07, 0x87]);
+  const fields = ['code', 'jt', 'jf', 'k'];
+  const limits = [0xffff, 0xff, 0xff, 0xffffffff];
+  for (let i = 0; i < count; i++) {
+    const where = place + (first + i) + ': ';
+    const row = (program[i] || []).map(Number);
+    for (let f = 0; f < 4; f++) {
+      const given = (program[i] || [])[f];
+      if (typeof given !== 'number' || given % 1 !== 0 || given < 0 || given > Number(limits[f]))
+        return where + fields[f] + ' ' + String(given) + ' is not an integer from 0 to ' + limits[f];
+    }
+    const code = Number(row[0]);
+    const k = Number(row[3]);
+    if (opcodes.indexOf(code) < 0) return where + 'code ' + code + ' is no instruction of classic BPF';
+    if ((code === 0x34 || code === 0x94) && k === 0) return where + 'k 0 divides by zero';
+    if ((code === 0x64 || code === 0x74) && k > 31) return where + 'k ' + k + ' shifts by more than 31';
+    if ((code === 0x60 || code === 0x61 || code === 0x02 || code === 0x03) && k > 15)
+      return where + 'k ' + k + ' is no word of the scratch memory (0 to 15)';
+    const farthest = code === 0x05 ? k : jumps.indexOf(code) >= 0 ? Math.max(Number(row[1]), Number(row[2])) : -1;
+    if (farthest >= 0 && i + 1 + farthest >= count) return where + 'jumps past the end of the program';
+  }
+  const last = Number((program[count - 1] || [])[0]);
+  if (last !== 0x06 && last !== 0x16) return place + (first + count - 1) + ': the last instruction is not a return';
+  return null;
+}

@@ -1,0 +1,368 @@
+/**
+ * THE table of options: the only place where a name, a default, a range and a help line stand. Builders, validation, panels and the README's
+ * tables are derived from it; `npm run generate` writes what is kept in the repository.
+ */
+import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
+import {
+  FANOUT_FLAGS,
+  FANOUT_MODES,
+  FULL_POLICIES,
+  INPUT_FORMS,
+  OUTPUT_FORMS,
+  PACINGS,
+  RING_PROFILE_NAMES,
+  TIMESTAMP_SOURCES,
+} from './values';
+
+export { PROFILE_FIELDS, RING_PROFILES, type ProfileGeometry } from './profiles';
+
+/** A builder of the library, or the part of a node that has no builder. */
+export type OptionGroup = 'capture' | 'injector' | 'capture-in' | 'inject-out';
+export type NodeName = 'capture-in' | 'inject-out';
+
+/** The groups a node's properties come from: its builder's options, then its own. */
+export const NODE_GROUPS: Readonly<Record<NodeName, readonly [builder: OptionGroup, own: OptionGroup]>> = {
+  'capture-in': ['capture', 'capture-in'],
+  'inject-out': ['injector', 'inject-out'],
+};
+
+/** Version of the flow JSON that this version writes; older ones are migrated. */
+export const FLOW_SCHEMA = 1;
+
+export type OptionType = 'interface' | 'filter' | 'boolean' | 'integer' | 'number' | 'choice' | 'choices';
+
+export interface OptionRow {
+  /** Key of the plain object and property of the flow JSON. */
+  readonly name: string;
+  readonly type: OptionType;
+  /** Name of the union type and of the array of strings in values.ts; only choices have it. */
+  readonly union?: string;
+  readonly values?: readonly string[];
+  readonly unit?: 'bytes' | 'ms' | 'µs' | 's';
+  /** The library's default, which is netring's. null: off, left to the kernel, or required. */
+  readonly default: OptionValue;
+  /** Where a node starts from, when that is not the library's default. */
+  readonly nodeDefault?: OptionValue;
+  /** In the order in which they are checked. */
+  readonly limits?: readonly Limit[];
+  /** Fluent setter, when it is not called as the option is; rows of one setter are its arguments. */
+  readonly setter?: string;
+  /** What the setter calls its argument. */
+  readonly argument?: string;
+  readonly doc: string;
+}
+
+const MiB = 1024 * 1024;
+
+/** Arguments of socket options are ints. */
+const INT_MAX = 2 ** 31 - 1;
+/** The kernel counts a ring's frames in 32 bits, and the packet index its bytes. */
+const RING_MAX = 2 ** 32 - 1;
+
+const FRAME_LIMITS = [
+  multipleOf(16, 'TPACKET_ALIGNMENT'),
+  atLeast(68, '{name} {value} is less than TPACKET3_HDRLEN ({bound})'),
+  atMost(2 ** 30),
+];
+
+const CAPTURE: readonly OptionRow[] = [
+  {
+    name: 'interface',
+    type: 'interface',
+    default: null,
+    argument: 'name',
+    doc: 'Name of the interface, in the network namespace of the process.',
+  },
+  {
+    name: 'profile',
+    type: 'choice',
+    union: 'RingProfile',
+    values: RING_PROFILE_NAMES,
+    default: null,
+    nodeDefault: 'balanced',
+    doc: 'Named geometry of the ring; block size, block count, frame size and block timeout given beside it win.',
+  },
+  {
+    name: 'blockSize',
+    type: 'integer',
+    unit: 'bytes',
+    default: 4 * MiB,
+    // The kernel takes the size as an int, so 1 GiB is the last power of 2.
+    limits: [powerOfTwo(), multipleOf(PAGE_SIZE, PAGE_SIZE), atMost(2 ** 30)],
+    argument: 'bytes',
+    doc: 'Size of a block of the ring. A batch is one block.',
+  },
+  {
+    name: 'blockCount',
+    type: 'integer',
+    default: 64,
+    limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
+    argument: 'count',
+    doc: 'Blocks in the ring. Block size times block count is the memory that the ring locks.',
+  },
+  {
+    name: 'frameSize',
+    type: 'integer',
+    unit: 'bytes',
+    default: 2048,
+    limits: FRAME_LIMITS,
+    argument: 'bytes',
+    doc: 'Frame size the kernel is told. TPACKET_V3 packs packets of any length, so it neither limits nor truncates them.',
+  },
+  {
+    name: 'snapLen',
+    type: 'integer',
+    unit: 'bytes',
+    default: 0,
+    limits: [atLeast(0), atMost(RING_MAX)],
+    argument: 'bytes',
+    doc: 'Captures at most this much of each packet, a stripped VLAN tag not counted; 0 captures all of it.',
+  },
+  {
+    name: 'blockTimeoutMs',
+    type: 'integer',
+    unit: 'ms',
+    default: 60,
+    // Older kernels keep it in 16 bits: 65536 would wrap to 0.
+    limits: [atLeast(1, '{name} {value} is less than {bound} (for 0 the kernel picks a timeout of its own)'), atMost(65535)],
+    argument: 'ms',
+    doc: 'A block that is not full is delivered this long after its first packet: the highest latency the ring adds.',
+  },
+  {
+    name: 'fillRxhash',
+    type: 'boolean',
+    default: true,
+    nodeDefault: false,
+    argument: 'enable',
+    doc: "Has the kernel fill in each packet's flow hash, which costs it a quarter of its throughput.",
+  },
+  {
+    name: 'promiscuous',
+    type: 'boolean',
+    default: false,
+    argument: 'enable',
+    doc: 'Also receives frames addressed to other stations, for as long as the capture is open.',
+  },
+  {
+    name: 'ignoreOutgoing',
+    type: 'boolean',
+    default: false,
+    argument: 'enable',
+    doc: 'Leaves out frames that this machine sends (Linux 4.20). On the loopback interface every frame is seen twice without it.',
+  },
+  {
+    name: 'busyPollUs',
+    type: 'integer',
+    unit: 'µs',
+    default: 0,
+    limits: [atLeast(0), atMost(INT_MAX)],
+    argument: 'us',
+    doc: 'How long the kernel polls the driver for packets instead of waiting for its interrupt (SO_BUSY_POLL); 0 leaves it off.',
+  },
+  {
+    name: 'reuseport',
+    type: 'boolean',
+    default: false,
+    argument: 'enable',
+    doc: 'Sets SO_REUSEPORT. Kernels that refuse it on packet sockets cause a warning; sockets share load with fanout instead.',
+  },
+  {
+    name: 'rcvbuf',
+    type: 'integer',
+    unit: 'bytes',
+    default: 0,
+    limits: [atLeast(0), atMost(INT_MAX)],
+    argument: 'bytes',
+    doc: "The socket's receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max; 0 leaves it alone. The ring does not use it.",
+  },
+  {
+    name: 'rcvbufForce',
+    type: 'boolean',
+    default: false,
+    argument: 'enable',
+    doc: 'Sets the receive buffer past rmem_max (SO_RCVBUFFORCE). Needs CAP_NET_ADMIN.',
+  },
+  {
+    name: 'timestampSource',
+    type: 'choice',
+    union: 'TimestampSource',
+    values: TIMESTAMP_SOURCES,
+    default: 'software',
+    argument: 'source',
+    doc: 'Clock that stamps the packets. Hardware clocks need an interface that has one; the batch says which clock it was.',
+  },
+  {
+    name: 'pollTimeoutMs',
+    type: 'integer',
+    unit: 'ms',
+    default: 100,
+    limits: [atLeast(0), atMost(INT_MAX)],
+    setter: 'pollTimeout',
+    argument: 'ms',
+    doc: 'Longest single wait of the blocking iterators packets(), packetsFor() and packetsUntil().',
+  },
+  {
+    name: 'fanoutMode',
+    type: 'choice',
+    union: 'FanoutMode',
+    values: FANOUT_MODES,
+    default: null,
+    setter: 'fanout',
+    argument: 'mode',
+    doc: 'Joins a fanout group, whose sockets share the packets of the interface in this way. Unset: every capture sees all.',
+  },
+  {
+    name: 'fanoutGroup',
+    type: 'integer',
+    default: 0,
+    limits: [atLeast(0), atMost(65535)],
+    setter: 'fanout',
+    argument: 'groupId',
+    doc: 'Id of the fanout group. Sockets of one group have the same interface, mode and flags; ids count per network namespace.',
+  },
+  {
+    name: 'fanoutFlags',
+    type: 'choices',
+    union: 'FanoutFlag',
+    values: FANOUT_FLAGS,
+    default: [],
+    argument: 'flags',
+    doc: 'rollover: a full socket passes on to the next; unique-id: the kernel picks a free group; ignore-outgoing; defrag: joins IP fragments before hashing.',
+  },
+  {
+    name: 'filter',
+    type: 'filter',
+    default: null,
+    argument: 'text',
+    doc: 'Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions.',
+  },
+  {
+    name: 'maxBufferedBytes',
+    type: 'integer',
+    unit: 'bytes',
+    default: 256 * MiB,
+    limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(Number.MAX_SAFE_INTEGER)],
+    argument: 'bytes',
+    doc: 'Memory that live batches of the capture may hold. At the limit the ring is no longer drained, and the kernel counts what it drops.',
+  },
+];
+
+const INJECTOR: readonly OptionRow[] = [
+  {
+    name: 'interface',
+    type: 'interface',
+    default: null,
+    argument: 'name',
+    doc: 'Name of the interface, in the network namespace of the process.',
+  },
+  {
+    name: 'frameSize',
+    type: 'integer',
+    unit: 'bytes',
+    default: 2048,
+    limits: FRAME_LIMITS,
+    argument: 'bytes',
+    doc: 'Size of a slot of the transmit ring, its header included: the longest frame is a little shorter.',
+  },
+  {
+    name: 'frameCount',
+    type: 'integer',
+    default: 256,
+    limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
+    argument: 'count',
+    doc: 'Slots of the transmit ring, rounded up to whole blocks.',
+  },
+  {
+    name: 'qdiscBypass',
+    type: 'boolean',
+    default: false,
+    argument: 'enable',
+    doc: "Hands frames straight to the driver, past traffic control. Local captures do not see them, and a full driver's queue drops them.",
+  },
+];
+
+const CAPTURE_IN: readonly OptionRow[] = [
+  {
+    name: 'output',
+    type: 'choice',
+    union: 'OutputForm',
+    values: OUTPUT_FORMS,
+    default: 'batch',
+    doc: 'What a message carries: a batch, an array of packet objects, one packet, or a pcapng file.',
+  },
+  {
+    name: 'statsInterval',
+    type: 'number',
+    unit: 's',
+    default: 1,
+    limits: [atLeast(0.1), atMost(86400)],
+    doc: 'Time between two statistics messages.',
+  },
+  {
+    name: 'control',
+    type: 'boolean',
+    default: false,
+    doc: 'Gives the node an input for control messages.',
+  },
+];
+
+const INJECT_OUT: readonly OptionRow[] = [
+  {
+    name: 'input',
+    type: 'choice',
+    union: 'InputForm',
+    values: INPUT_FORMS,
+    default: 'frames',
+    doc: 'What a payload is: frames (a batch, a Buffer, an array of them or of packet objects), or the bytes of a pcap or pcapng file.',
+  },
+  {
+    name: 'pacing',
+    type: 'choice',
+    union: 'Pacing',
+    values: PACINGS,
+    default: 'none',
+    doc: 'none: as fast as it goes; pps, bps: at the rate; recorded: in the rhythm of the timestamps.',
+  },
+  {
+    name: 'rate',
+    type: 'number',
+    default: null,
+    limits: [atLeast(0.001), atMost(1e12)],
+    doc: 'Packets per second (pps), or bits of frame per second without preamble and FCS (bps).',
+  },
+  {
+    name: 'onFull',
+    type: 'choice',
+    union: 'FullPolicy',
+    values: FULL_POLICIES,
+    default: 'wait',
+    doc: 'When the kernel takes no more frames: wait for room, or drop the frame and count it.',
+  },
+  {
+    name: 'maxQueuedBytes',
+    type: 'integer',
+    unit: 'bytes',
+    default: 64 * MiB,
+    limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(Number.MAX_SAFE_INTEGER)],
+    doc: 'Bytes of frames that may wait in the node; a message beyond it is refused.',
+  },
+  {
+    name: 'fixChecksums',
+    type: 'boolean',
+    default: true,
+    doc: 'Completes the checksums that captured frames left to the hardware.',
+  },
+  {
+    name: 'allowDefaultRoute',
+    type: 'boolean',
+    default: false,
+    doc: 'Allows the interface that holds the default route, over which the editor may be reached.',
+  },
+];
+
+export const OPTION_TABLE: Readonly<Record<OptionGroup, readonly OptionRow[]>> = {
+  capture: CAPTURE,
+  injector: INJECTOR,
+  'capture-in': CAPTURE_IN,
+  'inject-out': INJECT_OUT,
+};

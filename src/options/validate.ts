@@ -1,0 +1,179 @@
+/** From a plain object to checked options, and from those to what the native core takes. */
+import { NetringError } from '../errors';
+import type { NativeCaptureConfig, NativeInjectorConfig } from '../native';
+import { COMBINATIONS } from './combinations';
+import { packFilter, parseFilter, withSnapLen } from './filter-program';
+import type { CaptureOptions, CaptureSettings, InjectorOptions, InjectorSettings } from './generated/builders';
+import { PROFILE_FIELDS, RING_PROFILES } from './profiles';
+import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
+import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
+import { FANOUT_FLAG_VALUES, FANOUT_MODE_VALUES, TIMESTAMP_SOURCE_VALUES, type RingProfile } from './values';
+
+export interface Checked<Settings> {
+  /** Every option, with profile and defaults filled in. */
+  readonly settings: Settings;
+  /** Options that have no effect as they stand together. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Checks the options of a capture and fills in the rest. `pageSize` is the machine's, in bytes.
+ * Throws `NetringError` kind `Config`, which names option, value and rule.
+ */
+export function resolveCapture(options: CaptureOptions, pageSize: number): Checked<CaptureSettings> {
+  return resolveGroup('capture', options, pageSize) as Checked<unknown> as Checked<CaptureSettings>;
+}
+
+/** Checks the options of an injector and fills in the rest; as `resolveCapture`. */
+export function resolveInjector(options: InjectorOptions, pageSize: number): Checked<InjectorSettings> {
+  return resolveGroup('injector', options, pageSize) as Checked<unknown> as Checked<InjectorSettings>;
+}
+
+/** @internal Checks and completes the options of one group of the table. */
+export function resolveGroup(group: OptionGroup, options: object, pageSize: number): Checked<Record<string, OptionValue>> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw NetringError.config('the options are not an object');
+  const rows = OPTION_TABLE[group];
+  const given = options as Record<string, unknown>;
+  for (const name of Object.keys(given)) {
+    if (!rows.some((row) => row.name === name)) throw unknownOption(name, rows);
+  }
+  const settings: Record<string, OptionValue> = {};
+  for (const row of rows) {
+    const value = given[row.name];
+    settings[row.name] = value === undefined && row.type !== 'interface' ? row.default : checkValue(row, value, pageSize);
+  }
+  fillFromProfile(settings, given);
+  return { settings, warnings: checkCombinations(group, settings, pageSize) };
+}
+
+function fillFromProfile(settings: Record<string, OptionValue>, given: Readonly<Record<string, unknown>>): void {
+  const profile = settings['profile'];
+  if (typeof profile !== 'string') return;
+  for (const field of PROFILE_FIELDS) {
+    if (given[field] === undefined) settings[field] = RING_PROFILES[profile as RingProfile][field];
+  }
+}
+
+function checkCombinations(group: OptionGroup, settings: OptionValues, pageSize: number): string[] {
+  const warnings: string[] = [];
+  for (const { option, warns, broken, text } of COMBINATIONS[group]) {
+    if (!broken(settings, pageSize)) continue;
+    if (!warns) throw NetringError.config(fill(text, settings), option);
+    warnings.push(fill(text, settings));
+  }
+  return warnings;
+}
+
+/** The value of one option, checked by itself. */
+function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionValue {
+  const refuse = (text: string, values: Readonly<Record<string, unknown>> = {}): NetringError =>
+    NetringError.config(`${row.name} ${fill(text, { value, ...values })}`, row.name);
+  switch (row.type) {
+    case 'interface': {
+      if (value !== undefined && value !== null && typeof value !== 'string') throw refuse('{value} is not a string');
+      const problem = interfaceProblem(value ?? '');
+      if (problem !== null) throw NetringError.config(problem, row.name);
+      return value ?? '';
+    }
+    case 'filter':
+      return parseFilter(value);
+    case 'boolean':
+      if (typeof value !== 'boolean') throw refuse('{value} is neither true nor false');
+      return value;
+    case 'choice':
+      if (value === null && row.default === null) return null;
+      if (typeof value !== 'string' || !row.values?.includes(value)) throw refuse(`{value} is not one of ${row.values?.join(', ')}`);
+      return value;
+    case 'choices':
+      if (!Array.isArray(value)) throw refuse(`{value} is not an array of ${row.values?.join(', ')}`);
+      for (const item of value as unknown[]) {
+        if (typeof item !== 'string' || !row.values?.includes(item))
+          throw refuse(`{item} is not one of ${row.values?.join(', ')}`, { item });
+      }
+      return [...new Set(value as string[])];
+    case 'integer':
+      if (!Number.isInteger(value)) throw refuse('{value} is not an integer');
+      return checkLimits(row, value as number, pageSize);
+    case 'number':
+      if (value === null && row.default === null) return null;
+      if (!Number.isFinite(value)) throw refuse('{value} is not a number');
+      return checkLimits(row, value as number, pageSize);
+  }
+}
+
+function checkLimits(row: OptionRow, value: number, pageSize: number): number {
+  for (const limit of row.limits ?? []) {
+    const bound = limit.bound === PAGE_SIZE ? pageSize : limit.bound;
+    // The name is no string value to be quoted, so it goes in by itself.
+    if (limit.broken(value, bound)) throw NetringError.config(fill(limit.text.replace('{name}', row.name), { value, bound }), row.name);
+  }
+  return value;
+}
+
+/** @internal */
+export function unknownOption(name: string, rows: readonly OptionRow[]): NetringError {
+  const meant = closest(name, rows);
+  const suggestion = meant === undefined ? '' : `, did you mean "${meant}"?`;
+  return NetringError.config(`unknown option ${fill('{name}', { name })}${suggestion}`, name);
+}
+
+/** The option whose name (or setter) is spelt nearly so; netring's own spelling with underscores counts as the same. */
+function closest(name: string, rows: readonly OptionRow[]): string | undefined {
+  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+  let best: string | undefined;
+  let least = Math.min(3, Math.floor(name.length / 2) + 1);
+  for (const row of rows) {
+    for (const candidate of [row.name, row.setter ?? row.name]) {
+      const distance = editDistance(plain(name), plain(candidate));
+      if (distance < least) {
+        least = distance;
+        best = row.name;
+      }
+    }
+  }
+  return best;
+}
+
+/** Levenshtein's. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+export function toNativeCaptureConfig(settings: CaptureSettings): NativeCaptureConfig {
+  const { fanoutMode } = settings;
+  const flags = settings.fanoutFlags.reduce((bits, flag) => bits | FANOUT_FLAG_VALUES[flag], 0);
+  return {
+    interface: settings.interface,
+    blockSize: settings.blockSize,
+    blockCount: settings.blockCount,
+    frameSize: settings.frameSize,
+    snapLen: settings.snapLen,
+    blockTimeoutMs: settings.blockTimeoutMs,
+    fillRxhash: settings.fillRxhash,
+    promiscuous: settings.promiscuous,
+    ignoreOutgoing: settings.ignoreOutgoing,
+    busyPollUs: settings.busyPollUs,
+    reuseport: settings.reuseport,
+    rcvbuf: settings.rcvbuf,
+    rcvbufForce: settings.rcvbufForce,
+    timestampFlags: TIMESTAMP_SOURCE_VALUES[settings.timestampSource],
+    fanout: fanoutMode === null ? -1 : FANOUT_MODE_VALUES[fanoutMode] | flags,
+    fanoutGroup: settings.fanoutGroup,
+    filter: packFilter(withSnapLen(settings.filter, settings.snapLen)),
+    maxBufferedBytes: settings.maxBufferedBytes,
+  };
+}
+
+export function toNativeInjectorConfig(settings: InjectorSettings): NativeInjectorConfig {
+  const { interface: name, frameSize, frameCount, qdiscBypass } = settings;
+  return { interface: name, frameSize, frameCount, qdiscBypass };
+}
