@@ -12,10 +12,22 @@ export async function build({ generate = false } = {}) {
   const projects = ['tsconfig.json', ...(existsSync(join(root, 'nodes/editor/index.ts')) ? ['nodes/editor/tsconfig.json'] : [])];
   const results = await Promise.all(projects.map(compile));
   if (!existsSync(join(root, 'dist', 'nodes'))) throw new Problem(results.join('\n'));
-  removeStale(new Set(assembleEditor()));
+  removeStaleIn('src');
+  try {
+    removeStaleIn('nodes', new Set(assembleEditor()));
+  } catch (error) {
+    results.push(`the panels cannot be assembled: ${error.message}`);
+  }
   if (generate && renderReadme()) console.log('README.md rewritten');
   // Last, because the compiler writes its output in spite of type errors and the rest of the house can be tried with it.
   if (results.some((text) => text !== '')) throw new Problem(results.filter(Boolean).join('\n'));
+}
+
+/** Compiles test/ to dist/test, which must be done after `build()`. */
+export async function compileTests() {
+  removeStaleIn('test');
+  const complaints = await compile('test/tsconfig.json');
+  if (complaints !== '') throw new Problem(complaints);
 }
 
 /** Resolves to the compiler's complaints, empty when there are none. */
@@ -25,13 +37,12 @@ export async function compile(project) {
 }
 
 /** What no source stands for any more: a deleted module must not go on working from an old dist/. */
-function removeStale(assembled) {
-  for (const part of ['src', 'nodes']) {
-    const folder = join(root, 'dist', part);
-    for (const path of filesBelow(folder)) {
-      const compiled = /(\.d\.ts|\.js)$/;
-      const source = join(root, part, relative(folder, path).replace(compiled, '.ts'));
-      if (!assembled.has(path) && !(compiled.test(path) && existsSync(source))) rmSync(path);
-    }
+function removeStaleIn(part, assembled = new Set()) {
+  const compiled = /(\.d\.ts|\.js)$/;
+  const folder = join(root, 'dist', part);
+  for (const path of filesBelow(folder)) {
+    const source = join(root, part, relative(folder, path).replace(compiled, '.ts'));
+    if (path.endsWith('.tsbuildinfo')) continue;
+    if (!assembled.has(path) && !(compiled.test(path) && existsSync(source))) rmSync(path);
   }
 }

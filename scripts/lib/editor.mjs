@@ -51,7 +51,16 @@ function sharedScript() {
   if (!existsSync(entry)) return null;
   // Required here and not at the top: a build that fails for want of packages must be able to say so.
   const { buildSync } = require('esbuild');
-  const built = buildSync({ entryPoints: [entry], bundle: true, write: false, format: 'iife', target: 'es2020', charset: 'utf8', legalComments: 'none' });
+  const built = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    target: 'es2020',
+    charset: 'utf8',
+    legalComments: 'none',
+    logLevel: 'silent',
+  });
   return built.outputFiles[0].text.replaceAll('</script', '<\\/script');
 }
 

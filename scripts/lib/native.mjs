@@ -16,7 +16,12 @@ export async function buildNative(targets = []) {
   requireTools();
   const gyp = await toolchain();
   const nodeGyp = (args) =>
-    run(process.execPath, [gyp.bin, ...args, '--loglevel=error', ...headers()], { cwd: native, env: gyp.env, capture: true, what: 'the native build' });
+    run(process.execPath, [gyp.bin, ...args, '--loglevel=error', ...headers()], {
+      cwd: native,
+      env: gyp.env,
+      capture: true,
+      what: 'the native build',
+    });
   const configuration = hashOf(readFileSync(join(native, 'binding.gyp')), process.version, process.execPath, gyp.bin);
   const stamp = join(native, 'build', '.configured');
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== configuration) {
@@ -87,7 +92,9 @@ async function toolchain() {
     const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const wanted = ['node-gyp', 'node-addon-api'].map((name) => `${name}@${devDependencies[name]}`);
     mkdirSync(folder, { recursive: true });
-    await run('npm', ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error', ...wanted], { cwd: folder });
+    await run('npm', ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--loglevel=error', ...wanted], {
+      cwd: folder,
+    });
     const modules = join(folder, 'node_modules');
     return { bin: join(modules, 'node-gyp', 'bin', 'node-gyp.js'), env: { ...process.env, NODE_PATH: modules } };
   }

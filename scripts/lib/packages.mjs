@@ -10,7 +10,9 @@ export async function ensurePackages(folder = root) {
   try {
     await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder, what: 'npm ci' });
   } catch (error) {
-    throw new Problem(`${error.message}\nThe packages come from the registry that "npm config get registry" names; it must be reachable once.`);
+    throw new Problem(
+      `${error.message}\nThe packages come from the registry that "npm config get registry" names; it must be reachable once.`,
+    );
   }
 }
 

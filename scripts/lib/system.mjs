@@ -1,0 +1,37 @@
+/** Programs of the system that the tests want. */
+import { existsSync } from 'node:fs';
+import { run, which } from './run.mjs';
+
+/** Program -> Debian package. */
+const WANTED = {
+  'g++': 'build-essential',
+  make: 'build-essential',
+  python3: 'python3',
+  objdump: 'binutils',
+  ip: 'iproute2',
+  unshare: 'util-linux',
+  ethtool: 'ethtool',
+  tcpdump: 'tcpdump',
+  tshark: 'tshark',
+  ping: 'iputils-ping',
+  chromium: 'chromium',
+  'clang-format': 'clang-format',
+  'clang-tidy': 'clang-tidy',
+};
+
+export const missingPrograms = (programs) => programs.filter((program) => which(program) === null);
+
+/** As root on Debian installs what is missing; elsewhere what needs it is skipped with its reason. */
+export async function installPrograms() {
+  const missing = missingPrograms(Object.keys(WANTED));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((program) => WANTED[program]))];
+  if (process.getuid() !== 0 || !existsSync('/etc/debian_version')) {
+    console.log(`missing programs: ${missing.join(', ')} (Debian packages: ${packages.join(' ')})`);
+    return;
+  }
+  console.log(`installing ${packages.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  await run('apt-get', ['-qq', 'update'], { env, capture: true });
+  await run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...packages], { env, capture: true });
+}

@@ -1,0 +1,72 @@
+/**
+ * npm test                                everything, from a fresh clone
+ * npm test -- traffic [mocha's options]   one suite (a folder of test/) while developing
+ * npm test -- nodes@node24-nodered5       the same under another runtime (scripts/lib/suites.mjs)
+ * npm test -- native                      the tests of the native core
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, compileTests } from './lib/build.mjs';
+import { lintChecks } from './lib/lint.mjs';
+import { runSuite } from './lib/mocha.mjs';
+import { buildNative, makePrebuilt } from './lib/native.mjs';
+import { runNativeTests } from './lib/native-tests.mjs';
+import { ensurePackages } from './lib/packages.mjs';
+import { main, root } from './lib/run.mjs';
+import { DEFAULT_RUNTIME, plan } from './lib/suites.mjs';
+import { installPrograms } from './lib/system.mjs';
+import { Tally, seconds } from './lib/tally.mjs';
+
+const tally = new Tally();
+
+async function everything() {
+  await installPrograms();
+  await ensurePackages();
+  const [native, typescript] = await Promise.all([
+    tally.check('the native part builds, for old systems too', () => makePrebuilt()),
+    tally.check('TypeScript compiles: library, nodes, panels, tests', async () => {
+      await build();
+      await compileTests();
+    }),
+  ]);
+  for (const [title, body] of lintChecks()) await tally.check(title, body);
+  await nativeTests();
+  if (!native || !typescript) return;
+  for (const { suite, runtime } of plan()) await oneSuite(suite, runtime);
+}
+
+async function oneSuite(suite, runtime, mochaArgs) {
+  const where = `${suite} on ${runtime}`;
+  const start = performance.now();
+  console.log(`\n== ${where}`);
+  const result = await runSuite(suite, runtime, mochaArgs);
+  tally.add(where, result);
+  console.log(
+    `== ${where}: ${result.passed} passed, ${result.failed.length} failed, ${result.skipped.length} skipped in ${seconds(start)} s`,
+  );
+}
+
+async function nativeTests(filter) {
+  console.log('\n== native core');
+  tally.add('native core', await runNativeTests(filter));
+}
+
+async function developing(argument, rest) {
+  await ensurePackages();
+  if (argument === 'native') return nativeTests(rest[0]);
+  const [suite, runtime = DEFAULT_RUNTIME] = argument.split('@');
+  await tally.check('the native part builds', () => buildNative());
+  // Each goes on without the other: while one part of the house is being rebuilt, the tests of another still run.
+  await tally.check('the package compiles', () => build());
+  await tally.check('the tests compile', () => compileTests());
+  if (existsSync(join(root, 'dist', 'test', suite))) await oneSuite(suite, runtime, rest);
+}
+
+await main(async () => {
+  const [argument, ...rest] = process.argv.slice(2);
+  try {
+    await (argument === undefined ? everything() : developing(argument, rest));
+  } finally {
+    tally.report();
+  }
+});

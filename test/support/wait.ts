@@ -1,0 +1,26 @@
+/** Bounded waiting. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Resolves to the predicate's first value that is not falsy; rejects with `what` after `ms`. For what offers no event to await. */
+export async function until<T>(predicate: () => T | Promise<T>, ms: number, what: string): Promise<NonNullable<Exclude<T, false>>> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const value = await predicate();
+    if (value) return value as NonNullable<Exclude<T, false>>;
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** The promise's value, or a rejection with `what` after `ms`. */
+export async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
