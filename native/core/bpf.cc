@@ -6,7 +6,7 @@ namespace netring {
 
 namespace {
 
-std::optional<uint32_t> ancillary(uint32_t field, uint32_t x, uint32_t a, const FilterContext& context) {
+uint32_t ancillary(uint32_t field, uint32_t x, uint32_t a, const FilterContext& context) {
   switch (field) {
     case SKF_AD_PROTOCOL:
       return context.protocol;
@@ -31,10 +31,10 @@ std::optional<uint32_t> ancillary(uint32_t field, uint32_t x, uint32_t a, const 
   }
 }
 
-std::optional<uint32_t> load(uint32_t offset, uint32_t size, uint32_t x, uint32_t a, const FilterContext& context) {
+// Big-endian, from the frame, or from its network header or link header for the negative offsets reserved for them.
+std::optional<uint32_t> load(uint32_t offset, uint32_t size, const FilterContext& context) {
   const auto signed_offset = static_cast<int32_t>(offset);
   if (signed_offset < 0) {
-    if (signed_offset >= SKF_AD_OFF) return ancillary(static_cast<uint32_t>(signed_offset - SKF_AD_OFF), x, a, context);
     if (signed_offset >= SKF_NET_OFF)
       offset = context.network_offset + static_cast<uint32_t>(signed_offset - SKF_NET_OFF);
     else if (signed_offset >= SKF_LL_OFF)
@@ -124,13 +124,16 @@ uint32_t run_filter(std::span<const sock_filter> program, const FilterContext& c
             value = memory[insn.k % BPF_MEMWORDS];
             break;
           case BPF_ABS:
-            value = load(insn.k, width(insn.code), x, a, context);
+            // Only a constant offset reaches the ancillary data: the kernel decides that when it translates the program.
+            value = static_cast<int32_t>(insn.k) >= SKF_AD_OFF && static_cast<int32_t>(insn.k) < 0
+                        ? ancillary(insn.k - static_cast<uint32_t>(SKF_AD_OFF), x, a, context)
+                        : load(insn.k, width(insn.code), context);
             break;
           case BPF_IND:
-            value = load(x + insn.k, width(insn.code), x, a, context);
+            value = load(x + insn.k, width(insn.code), context);
             break;
           default:  // BPF_MSH: four times the low nibble, an IPv4 header's length
-            value = load(insn.k, 1, x, a, context);
+            value = load(insn.k, 1, context);
             if (value) value = (*value & 0xf) << 2;
         }
         if (!value) return 0;
