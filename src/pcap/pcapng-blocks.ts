@@ -134,7 +134,7 @@ function unsigned64(count: number): Buffer {
   return value;
 }
 
-function option(code: Option, value: Uint8Array): Buffer {
+function option(code: number, value: Uint8Array): Buffer {
   if (value.length > 0xffff) throw new RangeError(`an option of a pcapng block holds at most 65535 bytes, this one needs ${value.length}`);
   const encoded = Buffer.alloc(OPTION_HEADER + padded(value.length));
   encoded.writeUInt16LE(code, 0);
@@ -147,7 +147,7 @@ function endOfOptions(): Buffer {
   return Buffer.alloc(OPTION_HEADER);
 }
 
-function block(type: Block, body: readonly Buffer[]): Buffer {
+function block(type: number, body: readonly Buffer[]): Buffer {
   const length = BLOCK_OVERHEAD + body.reduce((sum, part) => sum + part.length, 0);
   const head = Buffer.allocUnsafe(8);
   head.writeUInt32LE(type, 0);

@@ -1,29 +1,31 @@
 /** Numbers of the pcapng format, draft-ietf-opsawg-pcapng. */
 
-export const enum Block {
-  InterfaceDescription = 1,
+/** Types of blocks. */
+export const Block = {
+  InterfaceDescription: 1,
   /** Obsolete, still found in old files. */
-  Packet = 2,
-  SimplePacket = 3,
-  InterfaceStatistics = 5,
-  EnhancedPacket = 6,
+  Packet: 2,
+  SimplePacket: 3,
+  InterfaceStatistics: 5,
+  EnhancedPacket: 6,
   /** The same in both byte orders. */
-  SectionHeader = 0x0a0d0d0a,
-}
+  SectionHeader: 0x0a0d0d0a,
+} as const;
 
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
-export const enum Option {
-  End = 0,
-  SectionApplication = 4,
-  InterfaceName = 2,
-  InterfaceTimeResolution = 9,
-  InterfaceFcsLength = 13,
-  InterfaceTimeOffset = 14,
-  PacketFlags = 2,
-  StatisticsReceived = 4,
-  StatisticsDropped = 5,
-}
+/** Codes of options; what they mean depends on the block. */
+export const Option = {
+  End: 0,
+  SectionApplication: 4,
+  InterfaceName: 2,
+  InterfaceTimeResolution: 9,
+  InterfaceFcsLength: 13,
+  InterfaceTimeOffset: 14,
+  PacketFlags: 2,
+  StatisticsReceived: 4,
+  StatisticsDropped: 5,
+} as const;
 
 /** Type, length, and length again at the end. */
 export const BLOCK_OVERHEAD = 12;
