@@ -58,11 +58,10 @@ function keepEnvironment(node: EditorNode, row: OptionRow): void {
 
 /** Says beside a number of bytes what it comes to. */
 function showSize(input: JQuery, row: OptionRow): void {
-  const unit = input.siblings('.netring-unit');
-  const plain = unit.text();
+  const size = $('<span class="netring-unit">').insertAfter(input.siblings('.netring-unit').last());
   const show = (): void => {
     const bytes = Number(input.val() === '' ? (row.nodeDefault ?? row.default) : input.val());
-    unit.text(Number.isInteger(bytes) && bytes >= 1024 ? `${plain} = ${sizeText(bytes)}` : plain);
+    size.text(Number.isInteger(bytes) && bytes >= 1024 ? `= ${sizeText(bytes)}` : '');
   };
   input.on('change keyup paste', show);
   show();

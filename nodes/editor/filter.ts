@@ -32,7 +32,8 @@ export function prepareFilter(node: EditorNode): void {
       .fail(() => say(node._('capture-in.filter.unchecked')));
   };
   const show = (answer: Answer): void => {
-    if (!answer.ok) return say(answer.error?.message ?? '', true);
+    // What the editor's own validation has found stands below the field already.
+    if (!answer.ok) return say(field('filter').hasClass('input-error') ? '' : (answer.error?.message ?? ''), true);
     const count = Array.isArray(answer.instructions) ? answer.instructions.length : (answer.instructions ?? 0);
     say(node._('capture-in.filter.good', { count }));
   };

@@ -1,4 +1,5 @@
 /** Sizes of a ring: the profile that fills them, and the memory they come to. */
+import { EDITOR_PAGE_SIZE } from '../../src/options/rules';
 import { PROFILE_FIELDS, RING_PROFILES, type ProfileGeometry } from '../../src/options/table';
 import type { RingProfile } from '../../src/options/values';
 import { explainChoice, field, fieldValue, rowsOf } from './fields';
@@ -65,14 +66,17 @@ function ringText(node: EditorNode): string {
 function effective(name: string): number | undefined {
   const text = fieldValue(name) === '' ? String(field(name).attr('placeholder') ?? '') : fieldValue(name);
   const value = Number(text);
-  return text !== '' && Number.isInteger(value) && value > 0 ? value : undefined;
+  return text !== '' && !field(name).hasClass('input-error') && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
-/** The transmit ring has no profiles. */
+/** The transmit ring has no profiles. Slots do not cross the border of a block, so some sizes waste a part of each. */
 export function prepareTransmitRing(node: EditorNode): void {
   summarize(() => {
     const [size, count] = [effective('frameSize'), effective('frameCount')];
     if (size === undefined || count === undefined) return node._('inject-out.ring.unknown');
-    return node._('inject-out.ring.summary', { count, size: sizeText(size), total: sizeText(size * count) });
+    const block = Math.max(EDITOR_PAGE_SIZE, 2 ** Math.ceil(Math.log2(size)));
+    const total = Math.ceil(count / Math.floor(block / size)) * block;
+    const key = total === size * count ? 'summary' : 'rounded';
+    return node._(`inject-out.ring.${key}`, { count, size: sizeText(size), total: sizeText(total) });
   });
 }

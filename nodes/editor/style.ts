@@ -1,6 +1,6 @@
 /** The look of the panels. Only the editor's own variables, so that every theme fits. */
 const STYLE = `
-.netring-panel { min-width: 450px; }
+.netring-panel { min-width: 630px; }
 .netring-panel .form-row { display: flex; align-items: center; gap: 8px; margin-bottom: 10px; }
 .netring-panel .form-row.netring-top { align-items: flex-start; }
 .netring-panel .form-row > label { flex: 0 0 126px; width: 126px; margin: 0; }
@@ -8,7 +8,9 @@ const STYLE = `
 .netring-panel .form-row > input.netring-number { flex: 0 0 130px; width: 130px; }
 .netring-panel .form-row > .red-ui-typedInput-container { flex: 1 1 auto; }
 .netring-panel .form-row > textarea { flex: 1 1 auto; width: 100px; height: 130px; resize: vertical; font-family: var(--red-ui-monospace-font); font-size: 12px; }
-.netring-panel .netring-tabs { margin: 0 0 14px; min-width: 450px; }
+.netring-panel .netring-tabs { min-width: 630px; }
+.netring-panel .netring-content { padding-top: 16px; }
+.netring-panel select[hidden] { display: none; }
 .netring-panel .form-row.netring-check { margin-left: 134px; }
 .netring-panel .form-row.netring-check > label { flex: 1 1 auto; width: auto; }
 .netring-panel .form-row.netring-check > input[type=checkbox] { flex: 0 0 auto; width: auto; margin: 0; }
