@@ -20,7 +20,10 @@ describe('the witnesses themselves', () => {
     );
     assert.deepEqual(seen[1]?.vlan, { tci: 5, tpid: 0x88a8 });
     assert.deepEqual(await tcpdump.frames(3), sent);
-    assert.deepEqual(tshark(pcapFile(sent), ['frame.len']).map((packet) => packet['frame.len']?.[0]), ['64', '68', '1514']);
+    assert.deepEqual(
+      tshark(pcapFile(sent), ['frame.len']).map((packet) => packet['frame.len']?.[0]),
+      ['64', '68', '1514'],
+    );
   });
 
   it('count numbered frames', async () => {
@@ -29,6 +32,9 @@ describe('the witnesses themselves', () => {
     await flood(lab, wire.a, { count: 50_000 });
     await sendFrames(lab, wire.a, [numberedFrame(7)]);
     const { received, missing, doubled, changed, foreign, dropped } = await witness.verdict();
-    assert.deepEqual({ received, missing, doubled, changed, foreign, dropped }, { received: 50_001, missing: 1, doubled: 1, changed: 0, foreign: 0, dropped: 0 });
+    assert.deepEqual(
+      { received, missing, doubled, changed, foreign, dropped },
+      { received: 50_001, missing: 1, doubled: 1, changed: 0, foreign: 0, dropped: 0 },
+    );
   });
 });
