@@ -194,6 +194,8 @@ export const SEND_RESULTS = 7;
 export interface NativeInjector extends NativeWatchable {
   readonly fd: number;
   readonly interfaceName: string;
+  /** ARPHRD_* of the interface. */
+  readonly linkType: number;
   readonly linkUp: boolean;
   /** Longest frame the link takes: MTU + 14, without the 4 bytes more that a frame with an 802.1Q tag may have. */
   readonly maxFrameLength: number;

@@ -1,5 +1,5 @@
-// All interfaces of the calling thread's network namespace, from rtnetlink and ethtool: sysfs shows the namespace it was mounted in, which
-// need not be this one.
+// All interfaces of the calling thread's network namespace, from rtnetlink and ethtool: sysfs shows the namespace it
+// was mounted in, which need not be this one.
 #ifndef NETRING_CORE_INTERFACE_LIST_H_
 #define NETRING_CORE_INTERFACE_LIST_H_
 
@@ -19,9 +19,9 @@ struct Interface {
   uint16_t link_type = 0;  // ARPHRD_*
   std::string address;     // lower-case hexadecimal with colons, empty without one
   bool carrier = false;
-  uint32_t queues = 1;       // receive queues
-  uint32_t speed = 0;        // Mbit/s, 0 unknown
-  std::string driver;        // empty unknown
+  uint32_t queues = 1;         // receive queues
+  uint32_t speed = 0;          // Mbit/s, 0 unknown
+  std::string driver;          // empty unknown
   bool default_route = false;  // an IPv4 or IPv6 default route leaves through it
 };
 

@@ -17,16 +17,17 @@ struct LinkInfo {
   uint32_t mtu = 0;        // bytes
   uint16_t link_type = 0;  // ARPHRD_*
 
-  // Administratively up and with a carrier. Without a carrier the kernel accepts frames and drops them in silence, so for a sender that is as
-  // good as down.
+  // Administratively up and with a carrier. Without a carrier the kernel accepts frames and drops them in silence, so
+  // for a sender that is as good as down.
   bool up() const;
 };
 
-// Looks an interface up by name in the calling thread's network namespace. Fails with step "if_nametoindex" when there is none.
+// Looks an interface up by name in the calling thread's network namespace. Fails with step "if_nametoindex" when there
+// is none.
 Result<LinkInfo> find_link(const std::string& name);
 
-// Follows one interface by its index through rtnetlink. The index is the identity: a rename keeps it, and an interface that is deleted and made
-// again under the same name is another one.
+// Follows one interface by its index through rtnetlink. The index is the identity: a rename keeps it, and an interface
+// that is deleted and made again under the same name is another one.
 class LinkWatch {
  public:
   enum class Change : uint8_t { kNone, kDown, kUp, kGone };
@@ -38,8 +39,8 @@ class LinkWatch {
   const LinkInfo& info() const { return info_; }
   bool gone() const { return gone_; }
 
-  // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call. On an overrun of the
-  // netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.
+  // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call.
+  // On an overrun of the netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.
   Change update();
 
  private:
