@@ -58,13 +58,13 @@ function parseInstructions(filter: readonly unknown[]): readonly BpfInsn[] {
 }
 
 /**
- * A program that accepts what `program` accepts, but at most `snapLen` bytes of it; 0 leaves the program alone. The return value of a filter is the
- * only thing that truncates on a TPACKET_V3 ring.
+ * A program that accepts what `program` accepts, but at most `snapLen` bytes of it; 0 leaves it alone. The return value of a filter is
+ * the only thing that truncates on a TPACKET_V3 ring.
  */
 export function withSnapLen(program: readonly BpfInsn[], snapLen: number): readonly BpfInsn[] {
   if (snapLen === 0) return program;
   if (program.length === 0) return [{ code: BPF_RET_K, jt: 0, jf: 0, k: snapLen }];
-  // `ret A` returns what was computed: it becomes a jump to an appended `A > snapLen ? ret snapLen : ret A`, which moves no other instruction.
+  // `ret A` returns what was computed: it becomes a jump to an appended `A > snapLen ? ret snapLen : ret A`, which moves nothing else.
   const computes = program.some(({ code }) => code === BPF_RET_A);
   const patched = program.map((instruction, index) => {
     if (instruction.code === BPF_RET_A) return { code: BPF_JA, jt: 0, jf: 0, k: program.length - index - 1 };

@@ -1,7 +1,7 @@
 /**
  * What a valid classic BPF program is. Self-contained functions, which run in the library and, by their source text, in the editor.
  *
- * The rules are those of the kernel's bpf_check_classic(), so that a bad program is refused with the place of the mistake instead of an EINVAL.
+ * The rules are those of the kernel's bpf_check_classic(), so that a bad program is refused with the place of the mistake, not an EINVAL.
  */
 
 /** Reads `tcpdump -ddd` text into rows of code, jt, jf, k. A string says what is wrong. */

@@ -73,7 +73,14 @@ export interface Combination {
 export function fill(text: string, values: Readonly<Record<string, unknown>>): string {
   return text.replace(/\{(\w+)\}/g, function (_whole, name: string) {
     const value = values[name];
-    const shown = typeof value === 'string' || Array.isArray(value) ? JSON.stringify(value) : String(value);
+    let shown;
+    try {
+      // eslint-disable-next-line @typescript-eslint/no-base-to-string -- objects are no strings here, and the rest has a text of its own
+      shown = typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value);
+    } catch {
+      shown = 'of type object';
+    }
+    if (typeof value === 'bigint') shown += 'n';
     return shown.length > 60 ? shown.slice(0, 57) + '...' : shown;
   });
 }

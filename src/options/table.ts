@@ -1,6 +1,6 @@
 /**
- * THE table of options: the only place where a name, a default, a range and a help line stand. Builders, validation, panels and the README's
- * tables are derived from it; `npm run generate` writes what is kept in the repository.
+ * THE table of options: the only place where a name, a default, a range and a help line stand. Builders, validation, panels and the tables
+ * of the README are derived from it; `npm run generate` writes what is kept in the repository.
  */
 import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
 import {
@@ -45,7 +45,9 @@ export interface OptionRow {
   readonly nodeDefault?: OptionValue;
   /** In the order in which they are checked. */
   readonly limits?: readonly Limit[];
-  /** Fluent setter, when it is not called as the option is; rows of one setter are its arguments. */
+  /**
+   * Fluent setter, when it is not called as the option is. Rows of one setter are its arguments. A filter has one of its name, too.
+   */
   readonly setter?: string;
   /** What the setter calls its argument. */
   readonly argument?: string;
@@ -173,7 +175,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 0,
     limits: [atLeast(0), atMost(INT_MAX)],
     argument: 'bytes',
-    doc: "The socket's receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max; 0 leaves it alone. The ring does not use it.",
+    doc: 'Receive buffer of the socket (SO_RCVBUF), which the ring does not use. The kernel doubles and caps it at rmem_max; 0: as it is.',
   },
   {
     name: 'rcvbufForce',
@@ -227,13 +229,13 @@ const CAPTURE: readonly OptionRow[] = [
     values: FANOUT_FLAGS,
     default: [],
     argument: 'flags',
-    doc: 'rollover: a full socket passes on to the next; unique-id: the kernel picks a free group; ignore-outgoing; defrag: joins IP fragments before hashing.',
+    doc: 'rollover: a full socket passes on to the next; unique-id: the kernel picks the group; defrag: joins IP fragments first.',
   },
   {
     name: 'filter',
     type: 'filter',
-    default: null,
-    argument: 'text',
+    default: [],
+    setter: 'bpfFilter',
     doc: 'Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions.',
   },
   {
@@ -243,7 +245,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 256 * MiB,
     limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(Number.MAX_SAFE_INTEGER)],
     argument: 'bytes',
-    doc: 'Memory that live batches of the capture may hold. At the limit the ring is no longer drained, and the kernel counts what it drops.',
+    doc: 'Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops.',
   },
 ];
 

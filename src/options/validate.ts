@@ -90,7 +90,7 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
         if (typeof item !== 'string' || !row.values?.includes(item))
           throw refuse(`{item} is not one of ${row.values?.join(', ')}`, { item });
       }
-      return [...new Set(value as string[])];
+      return value as string[];
     case 'integer':
       if (!Number.isInteger(value)) throw refuse('{value} is not an integer');
       return checkLimits(row, value as number, pageSize);

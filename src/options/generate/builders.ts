@@ -80,17 +80,17 @@ function method(setter: string, rows: readonly OptionRow[]): string {
   return `\n${docs}\n  ${setter}(${parameters}): this {\n${assignments}    return this;\n  }\n`;
 }
 
-/** netring's `bpf_filter` takes instructions; a text is ours, so it has a setter of its own. */
+/** netring's `bpf_filter` takes instructions; a text has a setter of its own. */
 function filterMethods(row: OptionRow): string {
   return `
 ${doc(row, '  ')}
-  filter(text: string): this {
+  ${row.name}(text: string): this {
     this.#options.${row.name} = text;
     return this;
   }
 
   /** The filter as instructions of classic BPF. */
-  bpfFilter(instructions: readonly BpfInsn[]): this {
+  ${row.setter}(instructions: readonly BpfInsn[]): this {
     this.#options.${row.name} = instructions;
     return this;
   }

@@ -39,7 +39,7 @@ function renderDefaults(node: NodeName): string {
 /** What a new node has. Numbers start blank: the default then follows the version that runs the flow. */
 function initialValue(row: OptionRow): OptionValue {
   const value = row.nodeDefault ?? row.default;
-  return row.type === 'integer' || row.type === 'number' || row.type === 'choices' || value === null ? '' : value;
+  return typeof value === 'string' || typeof value === 'boolean' ? value : '';
 }
 
 function indent(text: string): string {

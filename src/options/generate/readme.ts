@@ -33,7 +33,7 @@ function builderOptions(group: 'capture' | 'injector'): string {
 }
 
 function setterOf(row: OptionRow, rows: readonly OptionRow[]): string {
-  if (row.type === 'filter') return '`filter(text)`, `bpfFilter(instructions)`';
+  if (row.type === 'filter') return `${code(`${row.name}(text)`)}, ${code(`${row.setter}(instructions)`)}`;
   const setter = row.setter ?? row.name;
   const parameters = rows.filter((other) => (other.setter ?? other.name) === setter).map((other) => other.argument ?? other.name);
   return code(`${setter}(${row.type === 'choices' ? '...' : ''}${parameters.join(', ')})`);

@@ -1,6 +1,6 @@
 /**
- * Validators for Node-RED's editor, as JavaScript text. They are the library's own rules: the predicates and texts of rules.ts stand in them by
- * their source, so an option is refused before deploy in the same words as at run time.
+ * Validators for Node-RED's editor, as JavaScript text. They are the library's own rules: the predicates and texts of rules.ts stand in
+ * them by their source, so an option is refused before deploy in the same words as at run time.
  */
 import { PROFILE_FIELDS, RING_PROFILES } from '../profiles';
 import { programProblem, readProgram } from '../program-rules';
@@ -12,11 +12,13 @@ export function renderValidator(row: OptionRow, combinations: readonly Combinati
   const checks = [...ownCheck(row), ...combinations.map((combination) => combinationCheck(combination, rows))];
   if (checks.length === 0) return null;
   // Two parameters, because only then does Node-RED take a text for an answer.
-  return `function (value, opt) {\n${indent([READ, ...checks, 'return true;'].join('\n'))}\n}`;
+  const helpers = [READ, ...(checks.some((check) => check.includes(' fill(')) ? [`var fill = ${fill.toString()};`] : [])];
+  return `function (value, opt) {\n${indent([...helpers, ...checks, 'return true;'].join('\n'))}\n}`;
 }
 
 /**
- * Reads a property: of the form while the dialog is open, else of the node. `undefined` is blank; NaN is a variable's value, known at run time only.
+ * Reads a property: of the form while the dialog is open, else of the node. `undefined` is blank; NaN is the value of an environment
+ * variable, known at run time only.
  */
 const READ = `var node = this;
 function read(name) {
@@ -27,7 +29,9 @@ function read(name) {
   return value === '' || value === null || (Array.isArray(value) && value.length === 0) ? undefined : value;
 }`;
 
-const LIST = `(function (list) { return Array.isArray(list) ? list : String(list).split(',').map(function (item) { return item.trim(); }); })`;
+const LIST = `(function (list) {
+  return Array.isArray(list) ? list : String(list).split(',').map(function (item) { return item.trim(); });
+})`;
 
 function ownCheck(row: OptionRow): string[] {
   const statements = statementsOf(row);
@@ -105,7 +109,7 @@ function rowNamed(name: string, rows: readonly OptionRow[]): OptionRow {
 }
 
 function refuse(text: string, values: string): string {
-  return `return (${fill.toString()})(${JSON.stringify(text)}, ${values});`;
+  return `return fill(${JSON.stringify(text)}, ${values});`;
 }
 
 function unlessNull(problem: string): string[] {

@@ -41,7 +41,7 @@ export interface CaptureOptions {
   /** Sets SO_REUSEPORT. Kernels that refuse it on packet sockets cause a warning; sockets share load with fanout instead. Default false. */
   reuseport?: boolean;
   /**
-   * The socket's receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max; 0 leaves it alone. The ring does not use it. In
+   * Receive buffer of the socket (SO_RCVBUF), which the ring does not use. The kernel doubles and caps it at rmem_max; 0: as it is. In
    * bytes; default 0.
    */
   rcvbuf?: number;
@@ -59,15 +59,14 @@ export interface CaptureOptions {
    */
   fanoutGroup?: number;
   /**
-   * rollover: a full socket passes on to the next; unique-id: the kernel picks a free group; ignore-outgoing; defrag: joins IP fragments
-   * before hashing. Default none.
+   * rollover: a full socket passes on to the next; unique-id: the kernel picks the group; defrag: joins IP fragments first. Default none.
    */
   fanoutFlags?: readonly FanoutFlag[];
   /** Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions. Default none. */
   filter?: Filter | null;
   /**
-   * Memory that live batches of the capture may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In
-   * bytes; at least 1; default 268435456.
+   * Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In bytes; at least
+   * 1; default 268435456.
    */
   maxBufferedBytes?: number;
 }
@@ -194,7 +193,7 @@ export class CaptureSetters {
   }
 
   /**
-   * The socket's receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max; 0 leaves it alone. The ring does not use it. In
+   * Receive buffer of the socket (SO_RCVBUF), which the ring does not use. The kernel doubles and caps it at rmem_max; 0: as it is. In
    * bytes; default 0.
    */
   rcvbuf(bytes: number): this {
@@ -233,8 +232,7 @@ export class CaptureSetters {
   }
 
   /**
-   * rollover: a full socket passes on to the next; unique-id: the kernel picks a free group; ignore-outgoing; defrag: joins IP fragments
-   * before hashing. Default none.
+   * rollover: a full socket passes on to the next; unique-id: the kernel picks the group; defrag: joins IP fragments first. Default none.
    */
   fanoutFlags(...flags: readonly FanoutFlag[]): this {
     this.#options.fanoutFlags = flags;
@@ -254,8 +252,8 @@ export class CaptureSetters {
   }
 
   /**
-   * Memory that live batches of the capture may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In
-   * bytes; at least 1; default 268435456.
+   * Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In bytes; at least
+   * 1; default 268435456.
    */
   maxBufferedBytes(bytes: number): this {
     this.#options.maxBufferedBytes = bytes;
