@@ -22,7 +22,7 @@ const MIGRATIONS: readonly ((config: Record<string, unknown>) => Record<string, 
 
 /**
  * Reads a node's properties. Empty and missing ones take the node's default, then the library's; so does an environment variable that is
- * not set. Throws `NetringError` kind `Config`, which names option, value and rule; all that the builder checks but the page size is checked.
+ * not set. Throws `NetringError` kind `Config`, which names option, value and rule; all the builder checks but the page size is checked.
  */
 export function settingsFromFlow(node: 'capture-in', config: Record<string, unknown>): FlowSettings<CaptureOptions, CaptureInSettings>;
 export function settingsFromFlow(node: 'inject-out', config: Record<string, unknown>): FlowSettings<InjectorOptions, InjectOutSettings>;
