@@ -33,6 +33,12 @@
       ],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
       "conditions": [["OS!='linux'", {"type": "none", "sources=": []}]]
+    },
+    {
+      "target_name": "netring-sandbox",
+      "type": "executable",
+      "sources": ["core/netlink.cc", "sandbox/isolation.cc", "sandbox/main.cc", "sandbox/wire.cc"],
+      "conditions": [["OS!='linux'", {"type": "none", "sources=": []}]]
     }
   ]
 }
