@@ -13,16 +13,15 @@ export interface FlowSettings<Options, Own> {
 }
 
 /** Properties that Node-RED itself gives to nodes, those of one letter and those that begin with `_` aside. */
-const NODE_RED_PROPERTIES = ['id type name info wires inputs outputs inputLabels outputLabels icon credentials schema env']
-  .join(' ')
-  .split(' ');
+const NODE_RED_PROPERTIES = 'id type name info wires inputs outputs inputLabels outputLabels icon credentials schema env'.split(' ');
 
 /** Raises a flow of an older schema by one version: `MIGRATIONS[0]` takes version 1 to 2. */
 const MIGRATIONS: readonly ((config: Record<string, unknown>) => Record<string, unknown>)[] = [];
 
 /**
  * Reads a node's properties. Empty and missing ones take the node's default, then the library's; so does an environment variable that is
- * not set. Throws `NetringError` kind `Config`, which names option, value and rule; all the builder checks but the page size is checked.
+ * not set. Throws `NetringError` kind `Config`, which names option, value and rule; all of the builder's rules
+ * but the page size are checked.
  */
 export function settingsFromFlow(node: 'capture-in', config: Record<string, unknown>): FlowSettings<CaptureOptions, CaptureInSettings>;
 export function settingsFromFlow(node: 'inject-out', config: Record<string, unknown>): FlowSettings<InjectorOptions, InjectOutSettings>;
