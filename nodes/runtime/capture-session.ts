@@ -1,0 +1,103 @@
+/** One open capture of a capture-in node and the loop that drains it. */
+import type { PacketBatch } from '../../src/batch';
+import { NetringError } from '../../src/errors';
+import type { Filter } from '../../src/options/filter-program';
+import type { CaptureOutput, OutputContext } from './capture-output';
+import type { Clock } from './clock';
+import type { CaptureCounters } from './ledger';
+
+/** What the node needs of an `AsyncCapture`. */
+export interface CaptureSource {
+  readonly interface: string;
+  readonly linkUp: boolean;
+  readonly warnings: readonly string[];
+  readable(options: { signal: AbortSignal }): Promise<unknown>;
+  tryRecv(): PacketBatch | null;
+  cumulativeStats(): CaptureCounters;
+  setFilter(filter: Filter | null): void | Promise<void>;
+  on(event: 'up' | 'down', listener: () => void): unknown;
+  on(event: 'gone' | 'error', listener: (error: NetringError) => void): unknown;
+  close(): void | Promise<void>;
+}
+
+export interface SessionEvents {
+  link(up: boolean): void;
+  /** The capture failed; `gone` when the interface was deleted. Comes once, after the ring was drained. */
+  ended(error: unknown, gone: boolean): void;
+}
+
+/** Longest time that what an ending capture still holds is delivered for. */
+const DRAIN_MS = 500;
+
+export class CaptureSession {
+  readonly #source: CaptureSource;
+  readonly #output: CaptureOutput;
+  readonly #context: OutputContext;
+  readonly #events: SessionEvents;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  readonly #finished: Promise<void>;
+  #running = true;
+  #failure: { error: unknown; gone: boolean } | undefined;
+
+  constructor(source: CaptureSource, output: CaptureOutput, context: OutputContext, events: SessionEvents, clock: Clock) {
+    this.#source = source;
+    this.#output = output;
+    this.#context = context;
+    this.#events = events;
+    this.#clock = clock;
+    source.on('up', () => events.link(true));
+    source.on('down', () => events.link(false));
+    source.on('gone', (error) => this.#fail(error, true));
+    source.on('error', (error) => this.#fail(error, false));
+    this.#finished = this.#run();
+  }
+
+  /** Whether the loop still delivers. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  get source(): CaptureSource {
+    return this.#source;
+  }
+
+  /** Ends the loop; resolves when it has let go of the capture, which the caller closes. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#finished;
+  }
+
+  /** Delivers what the ring holds, for a bounded time. */
+  async drain(): Promise<void> {
+    const until = this.#clock.now() + DRAIN_MS;
+    while (this.#output.turn(this.#context) && this.#clock.now() < until) await this.#clock.turn();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      while (!signal.aborted) {
+        await this.#source.readable({ signal });
+        while (!signal.aborted && this.#output.turn(this.#context)) await this.#clock.turn();
+      }
+    } catch (error) {
+      if (this.#failure === undefined && !signal.aborted) this.#failure = { error, gone: isGone(error) };
+    }
+    this.#running = false;
+    if (this.#failure === undefined) return;
+    await this.drain().catch(() => undefined);
+    this.#events.ended(this.#failure.error, this.#failure.gone);
+  }
+
+  /** An event may come before, after or without the rejection of the wait for packets. */
+  #fail(error: unknown, gone: boolean): void {
+    if (this.#failure !== undefined || this.#abort.signal.aborted) return;
+    this.#failure = { error, gone };
+    this.#abort.abort();
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof NetringError && (error.code === 'ENODEV' || error.code === 'ENXIO');
+}

@@ -1,0 +1,279 @@
+/** An inject-out node without Node-RED: opens the injector, keeps it open, sends what comes, answers every message, and says how it is. */
+import { NetringError } from '../../src/errors';
+import type { FullPolicy, InputForm, Pacing } from '../../src/options/values';
+import { framesOfFile } from './capture-file';
+import { systemClock, type Clock } from './clock';
+import { actionOf, isControl, type Message } from './control';
+import type { FrameSink } from './frame-sink';
+import { framesOf } from './frames';
+import { InjectMeter, type InjectStatistics } from './inject-meter';
+import { Job, JobQueue, type InjectReport } from './inject-queue';
+import { InjectSender } from './inject-sender';
+import { QuietLog, type Log } from './log';
+import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from './node-status';
+import { Pacer } from './pacer';
+import { Retry } from './retry';
+
+export interface InjectNodeSettings {
+  interface: string;
+  input: InputForm;
+  pacing: Pacing;
+  /** Frames or bits per second; null with the pacings that have none. */
+  rate: number | null;
+  onFull: FullPolicy;
+  maxQueuedBytes: number;
+  fixChecksums: boolean;
+  allowDefaultRoute: boolean;
+}
+
+/** What a controller is given: the node's side of Node-RED, and the way to an injector. */
+export interface InjectHost {
+  /** Opens the injector. Throws `NetringError`. */
+  open(): FrameSink;
+  /** Whether a default route leaves through the interface. Throws when there is no such interface. */
+  holdsDefaultRoute(): boolean;
+  status(status: NodeStatus): void;
+  log: Log;
+  clock?: Clock;
+}
+
+/** Where the answers to one message go. */
+export interface Answer {
+  report(payload: InjectReport | InjectStatistics): void;
+  done(error?: Error): void;
+}
+
+const ACTIONS = ['start', 'stop', 'restart', 'stats'] as const;
+const STATUS_INTERVAL_MS = 1000;
+/** Longest time that accepted frames are still sent for when the node stops. */
+const DRAIN_MS = 1000;
+
+export class InjectController {
+  readonly #settings: InjectNodeSettings;
+  readonly #host: InjectHost;
+  readonly #clock: Clock;
+  readonly #log: QuietLog;
+  readonly #status: StatusLine;
+  readonly #retry: Retry;
+  readonly #queue: JobQueue;
+  readonly #meter: InjectMeter;
+  readonly #sender: InjectSender;
+  #sink: FrameSink | undefined;
+  #state: NodeState = 'stopped';
+  /** Why frames are refused at the moment; undefined while they can be sent, or an attempt to open is due at once. */
+  #obstacle: Error | undefined;
+  #cancelTick: () => void = () => undefined;
+  /** Starts and stops take effect one after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(settings: InjectNodeSettings, host: InjectHost) {
+    this.#settings = settings;
+    this.#host = host;
+    this.#clock = host.clock ?? systemClock;
+    this.#log = new QuietLog(host.log);
+    this.#status = new StatusLine((status) => host.status(status), this.#clock);
+    this.#retry = new Retry(() => void this.#enqueue(() => this.#open()), this.#clock);
+    this.#queue = new JobQueue(settings.maxQueuedBytes);
+    this.#meter = new InjectMeter(this.#clock);
+    const pacer = new Pacer(settings.pacing, settings.rate ?? 0, this.#clock);
+    this.#sender = new InjectSender(this.#queue, pacer, this.#meter, settings, this.#clock, (error) => this.#lost(error));
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  get interface(): string {
+    return this.#settings.interface;
+  }
+
+  /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. Messages that come before wait for it. */
+  start(): void {
+    const tick = (): void => {
+      this.#cancelTick = this.#clock.after(STATUS_INTERVAL_MS, tick);
+      this.#showRates();
+    };
+    this.#cancelTick = this.#clock.after(STATUS_INTERVAL_MS, tick);
+    void this.#enqueue(async () => {
+      await this.#clock.turn();
+      this.#open();
+    });
+  }
+
+  /** Takes a message. Every message is answered with one `done`, and every input with one report before it. */
+  input(msg: Message, answer: Answer): void {
+    if (isControl(msg)) {
+      this.#control(msg, answer).then(
+        () => answer.done(),
+        (error: unknown) => answer.done(error as Error),
+      );
+      return;
+    }
+    const { frames, refused, problem } =
+      this.#settings.input === 'file' ? framesOfFile(msg['payload']) : framesOf(msg['payload'], msg['packet']);
+    this.#meter.reject(refused);
+    const job = new Job(frames, refused, problem, (report, error) => {
+      answer.report(report);
+      answer.done(error);
+    });
+    if (this.#closed || this.#obstacle !== undefined) return this.#drop(job, this.#obstacle ?? stopped(this.#settings.interface));
+    if (!this.#queue.add(job)) return this.#drop(job, this.#settings.onFull === 'drop' ? undefined : this.#full(job));
+    this.#sender.wake();
+  }
+
+  /** Sends what was accepted for at most a second, then lets go of everything. Never rejects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#retry.reset();
+    this.#cancelTick();
+    this.#status.close();
+    await this.#work;
+    await this.#end();
+  }
+
+  async #control(msg: Message & { action: string }, answer: Answer): Promise<void> {
+    switch (actionOf(msg, ACTIONS)) {
+      case 'start':
+        return this.#enqueue(() => this.#open());
+      case 'stop':
+        return this.#enqueue(() => this.#stop());
+      case 'restart':
+        return this.#enqueue(async () => {
+          await this.#stop();
+          this.#open();
+        });
+      case 'stats':
+        return answer.report({
+          interface: this.#settings.interface,
+          state: this.#state,
+          ...this.#meter.statistics(),
+          queuedBytes: this.#queue.bytes,
+        });
+    }
+  }
+
+  #enqueue(step: () => void | Promise<void>): Promise<void> {
+    const done = this.#work.then(() => (this.#closed ? undefined : step()));
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
+  #open(): void {
+    if (this.#closed || this.#sink !== undefined) return;
+    try {
+      this.#assertAllowed();
+      const sink = this.#host.open();
+      this.#sink = sink;
+      sink.on('up', () => this.#linkChanged(sink, true));
+      sink.on('down', () => this.#linkChanged(sink, false));
+      sink.on('gone', (error) => this.#sink === sink && this.#lost(error));
+      sink.on('error', (error) => this.#sink === sink && this.#lost(error));
+      this.#retry.reset();
+      this.#log.forget();
+      this.#meter.opened();
+      for (const warning of sink.warnings) this.#log.warn(`${this.#settings.interface}: ${warning}`);
+      this.#linkChanged(sink, sink.linkUp);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #assertAllowed(): void {
+    if (this.#settings.allowDefaultRoute || !this.#host.holdsDefaultRoute()) return;
+    const { interface: name } = this.#settings;
+    const hint = 'the editor may be reached over it; set allowDefaultRoute to inject there all the same';
+    throw new NetringError('Config', `${name} holds the default route`, {
+      code: 'ERR_DEFAULT_ROUTE',
+      option: 'allowDefaultRoute',
+      interface: name,
+      hint,
+    });
+  }
+
+  #linkChanged(sink: FrameSink, up: boolean): void {
+    if (this.#sink !== sink) return;
+    this.#state = up ? 'up' : 'down';
+    if (up) {
+      this.#obstacle = undefined;
+      this.#showRates();
+      this.#sender.start(sink);
+      return;
+    }
+    const { interface: name } = this.#settings;
+    this.#status.set(statusOf('down', `${name} down`));
+    this.#refuseAll(NetringError.io('ENETDOWN', `the link of ${name} is down`, name));
+  }
+
+  /** Answers everything that waits with `reason`, and all that comes until the reason is gone. */
+  #refuseAll(reason: Error): void {
+    this.#obstacle = reason;
+    this.#sender.stop(reason);
+  }
+
+  #drop(job: Job, reason: Error | undefined): void {
+    this.#meter.drop(job.frames.length);
+    job.end(reason);
+  }
+
+  #full(job: Job): Error {
+    const { interface: name, maxQueuedBytes } = this.#settings;
+    const message = `${job.frames.byteLength} bytes of frames do not fit: ${this.#queue.bytes} of maxQueuedBytes ${maxQueuedBytes} wait already`;
+    return new NetringError('Io', message, { code: 'ENOBUFS', option: 'maxQueuedBytes', interface: name });
+  }
+
+  #failed(error: unknown): void {
+    const trouble = troubleOf(error, this.#settings.interface);
+    this.#state = trouble.state;
+    this.#status.set(statusOf(trouble.state, trouble.text));
+    this.#log.error(trouble.message);
+    this.#refuseAll(error as Error);
+    if (trouble.passing) this.#retry.schedule();
+  }
+
+  /** The interface was deleted, or the socket failed. */
+  #lost(error: Error): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    this.#sink = undefined;
+    this.#meter.closed();
+    const trouble = troubleOf(error, this.#settings.interface);
+    const gone = trouble.state === 'missing';
+    this.#state = gone ? 'gone' : trouble.state;
+    this.#status.set(statusOf(this.#state, gone ? `${this.#settings.interface} gone` : trouble.text));
+    this.#log.warn(trouble.message);
+    this.#refuseAll(error);
+    this.#retry.schedule();
+    void Promise.resolve(sink.close()).catch((failure: unknown) => this.#log.warn(String(failure)));
+  }
+
+  async #stop(): Promise<void> {
+    this.#retry.reset();
+    await this.#end();
+    this.#state = 'stopped';
+    this.#status.set(statusOf('stopped', 'stopped'));
+  }
+
+  async #end(): Promise<void> {
+    // From here on nothing new is accepted, so the queue only gets shorter.
+    const reason = stopped(this.#settings.interface);
+    this.#obstacle = reason;
+    const sink = this.#sink;
+    if (sink !== undefined) await this.#sender.drained(DRAIN_MS);
+    this.#sender.stop(reason);
+    await this.#sender.idle();
+    if (this.#sink === undefined) return;
+    this.#sink = undefined;
+    this.#meter.closed();
+    await Promise.resolve(sink?.close()).catch((error: unknown) => this.#log.warn(String(error)));
+  }
+
+  #showRates(): void {
+    const status = this.#meter.status();
+    if (this.#state === 'up') this.#status.set(status);
+  }
+}
+
+function stopped(name: string): Error {
+  return NetringError.io('ECANCELED', `injection on ${name} is stopped`, name);
+}

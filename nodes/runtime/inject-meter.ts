@@ -1,0 +1,66 @@
+/** The books of an inject-out node: totals since deploy. */
+import type { Clock } from './clock';
+import type { InjectReport } from './inject-queue';
+import { shortCount, statusOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
+
+/** Answer to the control message `stats`. */
+export interface InjectStatistics extends InjectReport {
+  interface: string;
+  state: NodeState;
+  /** Frames of messages that wait for their turn. */
+  queuedBytes: number;
+  /** Time with an open injector in s, since deploy. */
+  uptime: number;
+}
+
+export class InjectMeter {
+  readonly #clock: Clock;
+  readonly #totals: InjectReport = { sent: 0, bytes: 0, rejected: 0, dropped: 0 };
+  #shown: InjectReport & { at: number };
+  #openedAt: number | undefined;
+  #openTime = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#shown = { ...this.#totals, at: clock.now() };
+  }
+
+  send(frames: number, bytes: number): void {
+    this.#totals.sent += frames;
+    this.#totals.bytes += bytes;
+  }
+  reject(frames: number): void {
+    this.#totals.rejected += frames;
+  }
+  drop(frames: number): void {
+    this.#totals.dropped += frames;
+  }
+
+  opened(): void {
+    this.#openedAt = this.#clock.now();
+  }
+  closed(): void {
+    this.#openTime += this.#running();
+    this.#openedAt = undefined;
+  }
+
+  statistics(): InjectReport & { uptime: number } {
+    return { ...this.#totals, uptime: (this.#openTime + this.#running()) / 1000 };
+  }
+
+  /** Rates since the last call. */
+  status(): NodeStatus {
+    const now = this.#clock.now();
+    const before = this.#shown;
+    const seconds = Math.max((now - before.at) / 1000, 0.01);
+    this.#shown = { ...this.#totals, at: now };
+    const rate = (count: keyof InjectReport): number => (this.#totals[count] - before[count]) / seconds;
+    if (rate('rejected') > 0) return warningStatus(`refusing ${shortCount(rate('rejected'))}/s`);
+    if (rate('dropped') > 0) return warningStatus(`dropping ${shortCount(rate('dropped'))}/s`);
+    return statusOf('up', `${shortCount(rate('sent'))} pps`);
+  }
+
+  #running(): number {
+    return this.#openedAt === undefined ? 0 : this.#clock.now() - this.#openedAt;
+  }
+}

@@ -1,0 +1,140 @@
+/** Flows in node-red-node-test-helper: one node under test, collectors behind its outputs, and what it says of itself. */
+import type { EventEmitter } from 'node:events';
+import helper from 'node-red-node-test-helper';
+import captureIn from '../../nodes/capture-in';
+import injectOut from '../../nodes/inject-out';
+import type { RingInfo } from '../../nodes/runtime/capture-output';
+import type { InjectReport } from '../../nodes/runtime/inject-queue';
+import type { StatisticsReport } from '../../nodes/runtime/ledger';
+import type { OwnedPacket } from '../../src/packet';
+import { until } from '../support/wait';
+
+/** A collected message; which of the properties there are depends on the node and the output. */
+export interface Seen {
+  _msgid: string;
+  topic: string;
+  payload: unknown;
+  ring: RingInfo;
+  packet: Omit<OwnedPacket, 'data'>;
+  parts: { id: string; index: number; count: number; type: string };
+  error: { message: string };
+}
+
+export interface Status {
+  fill: string;
+  shape: string;
+  text: string;
+}
+
+interface TestNode extends EventEmitter {
+  wires: string[][];
+  receive(message: object): void;
+  close(): Promise<void>;
+  /** A sinon spy, as all methods are in the helper. */
+  status: { getCalls(): { args: [Status] }[] };
+}
+
+helper.init(require.resolve(process.env['NETRING_NODE_RED'] ?? 'node-red'));
+
+/** Starts the server of the helper around every test of the suite, and stops all nodes after each. */
+export function useFlows(): void {
+  beforeEach(function (done) {
+    helper.startServer(done);
+  });
+  afterEach(async () => {
+    await helper.unload();
+    await new Promise<void>((resolve) => helper.stopServer(resolve));
+  });
+}
+
+export const node = (id: string): TestNode => helper.getNode(id) as TestNode;
+/** Asks the admin routes. */
+export const request = (): ReturnType<typeof helper.request> => helper.request();
+
+const COLLECTORS = ['first', 'second', 'caught', 'completed'] as const;
+type Collector = (typeof COLLECTORS)[number];
+
+/** Loads one node, wired to collectors, with a Catch and a Complete node beside it. */
+export async function load(type: 'netring-capture-in' | 'netring-inject-out', properties: Record<string, unknown>): Promise<TestFlow> {
+  const wires = type === 'netring-capture-in' ? [['first'], ['second']] : [['first']];
+  const flow = [
+    { id: 'f', type: 'tab' },
+    { id: 'node', z: 'f', type, name: '', wires, ...properties },
+    ...COLLECTORS.map((id) => ({ id, z: 'f', type: 'helper' })),
+    { id: 'catch', z: 'f', type: 'catch', scope: ['node'], wires: [['caught']] },
+    { id: 'complete', z: 'f', type: 'complete', scope: ['node'], wires: [['completed']] },
+  ];
+  // Without a place on the canvas they would be config nodes.
+  await helper.load(
+    [captureIn, injectOut],
+    flow.map((entry) => (entry.type === 'tab' ? entry : { ...entry, x: 0, y: 0 })),
+  );
+  return new TestFlow();
+}
+
+export class TestFlow {
+  readonly #seen: Record<Collector, Seen[]> = { first: [], second: [], caught: [], completed: [] };
+  /** When each status after the first came, in ms. */
+  readonly statusTimes: number[] = [];
+
+  constructor() {
+    for (const id of COLLECTORS) node(id).on('input', (message: Seen) => this.#seen[id].push(message));
+    // The helper's own event, which it emits after each call.
+    node('node').on('call:status', () => this.statusTimes.push(performance.now()));
+  }
+
+  get node(): TestNode {
+    return node('node');
+  }
+  /** Messages of the first output. */
+  get messages(): Seen[] {
+    return this.#seen.first;
+  }
+  /** Payloads of the second output of a capture. */
+  get statistics(): StatisticsReport[] {
+    return this.#seen.second.map(({ payload }) => payload as StatisticsReport);
+  }
+  /** Payloads of the output of an injector. */
+  get reports(): InjectReport[] {
+    return this.#seen.first.map(({ payload }) => payload as InjectReport);
+  }
+  /** Statuses so far. */
+  get statuses(): Status[] {
+    return this.node.status.getCalls().map(({ args }) => args[0]);
+  }
+
+  send(message: object): void {
+    this.node.receive(message);
+  }
+
+  /** What a collector has, once there are `count` of them. */
+  async collected(id: Collector, count = 1, ms = 5000): Promise<Seen[]> {
+    const seen = this.#seen[id];
+    await until(() => seen.length >= count, ms, `${count} messages at ${id}`).catch((error: Error) => {
+      throw new Error(`${error.message}; there are ${seen.length}`);
+    });
+    return seen;
+  }
+
+  /** The first status whose text matches. */
+  async status(pattern: RegExp, ms = 5000): Promise<Status> {
+    const found = until(() => this.statuses.find(({ text }) => pattern.test(text)), ms, `status ${String(pattern)}`);
+    return found.catch((error: Error) => {
+      throw new Error(`${error.message}; there were: ${this.statuses.map(({ text }) => text).join(', ')}`);
+    });
+  }
+
+  /** Sends a message; resolves to the text of the error that `done` is called with. */
+  async refused(message: object, ms = 5000): Promise<string> {
+    const before = this.#seen.caught.length;
+    this.send(message);
+    return (await this.collected('caught', before + 1, ms))[before]!.error.message;
+  }
+
+  /** Sends a message; resolves when `done` is called without an error. */
+  async accepted(message: object, ms = 5000): Promise<Seen> {
+    const before = this.#seen.completed.length;
+    this.send(message);
+    return (await this.collected('completed', before + 1, ms))[before]!;
+  }
+}
