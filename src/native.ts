@@ -211,7 +211,10 @@ export interface NativeInjector extends NativeWatchable {
   /** Kicks the ring without blocking; fills `result`. */
   flush(result: Int32Array): void;
   pendingCount(): number;
+  /** Memory of the frames that the kernel has taken and still holds; 0 when all have left. */
+  inFlightBytes(): number;
   availableSlots(): number;
+  /** Frames refused since open: for their length, or by the kernel. */
   rejectedSlots(): number;
   /**
    * Sends frames `first` up to `end` of an index of `RECORD_WORDS` words a packet over `bytes`, in one go, without blocking.

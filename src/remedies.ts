@@ -10,9 +10,9 @@ export type Capability = 'NET_RAW' | 'NET_ADMIN';
 /** What tells where the process runs; replaceable for tests. */
 export interface EnvironmentSources {
   env: NodeJS.ProcessEnv;
-  exists(path: string): boolean;
+  exists: (path: string) => boolean;
   /** The text of a file, empty when it cannot be read. */
-  read(path: string): string;
+  read: (path: string) => string;
 }
 
 /** What the texts depend on. */

@@ -75,6 +75,7 @@ void InjectorWrap::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&InjectorWrap::send_slot>("sendSlot"),
                                           InstanceMethod<&InjectorWrap::flush>("flush"),
                                           InstanceMethod<&InjectorWrap::pending_count>("pendingCount"),
+                                          InstanceMethod<&InjectorWrap::in_flight_bytes>("inFlightBytes"),
                                           InstanceMethod<&InjectorWrap::available_slots>("availableSlots"),
                                           InstanceMethod<&InjectorWrap::rejected_slots>("rejectedSlots"),
                                           InstanceMethod<&InjectorWrap::send_indexed>("sendIndexed"),
@@ -250,6 +251,11 @@ void InjectorWrap::flush(const Napi::CallbackInfo& info) {
 Napi::Value InjectorWrap::pending_count(const Napi::CallbackInfo& info) {
   Injector* injector = opened(info.Env());
   return injector == nullptr ? info.Env().Undefined() : Napi::Number::New(info.Env(), injector->ring().count_pending());
+}
+
+Napi::Value InjectorWrap::in_flight_bytes(const Napi::CallbackInfo& info) {
+  const Injector* injector = opened(info.Env());
+  return injector == nullptr ? info.Env().Undefined() : Napi::Number::New(info.Env(), injector->in_flight_bytes());
 }
 
 Napi::Value InjectorWrap::available_slots(const Napi::CallbackInfo& info) {

@@ -39,6 +39,7 @@ class InjectorWrap : public Napi::ObjectWrap<InjectorWrap>, public Closable {
   void send_slot(const Napi::CallbackInfo& info);
   void flush(const Napi::CallbackInfo& info);
   Napi::Value pending_count(const Napi::CallbackInfo& info);
+  Napi::Value in_flight_bytes(const Napi::CallbackInfo& info);
   Napi::Value available_slots(const Napi::CallbackInfo& info);
   Napi::Value rejected_slots(const Napi::CallbackInfo& info);
   void send_indexed(const Napi::CallbackInfo& info);

@@ -1,6 +1,8 @@
 #include "injector.h"
 
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cstring>
@@ -57,6 +59,15 @@ int Injector::link_error() const {
   // The kernel refuses only an interface that is down. Without a carrier it accepts every frame and drops it in
   // silence.
   return link_.info().up() ? 0 : ENETDOWN;
+}
+
+uint32_t Injector::in_flight_bytes() const {
+  uint32_t sum = 0;
+  for (const int fd : {ring_socket_.get(), batch_socket_.get()}) {
+    int bytes = 0;
+    if (::ioctl(fd, SIOCOUTQ, &bytes) == 0) sum += static_cast<uint32_t>(bytes);
+  }
+  return sum;
 }
 
 bool Injector::commit(uint32_t slot, uint32_t length) {
@@ -177,6 +188,7 @@ void Injector::reject(uint32_t first, uint32_t length, SendResult* result) {
   }
   ++result->rejected;
   ++result->consumed;
+  ++rejected_;
 }
 
 }  // namespace netring

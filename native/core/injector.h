@@ -62,8 +62,10 @@ class Injector {
   TxRing& ring() { return ring_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
   FrameLimit limit() const { return {link_.info().mtu}; }
-  // Frames of the ring that did not fit the link.
+  // Frames that did not fit the link, or that the kernel refused.
   uint64_t rejected() const { return rejected_; }
+  // Memory of the frames that the kernel has taken and still holds, in a queue or in the driver. 0: all have left.
+  uint32_t in_flight_bytes() const;
 
   // Whether a slot may be sent with this length.
   bool fits(uint32_t slot, uint32_t length) const {
@@ -92,7 +94,7 @@ class Injector {
   void reap();
   uint32_t fill_chunk(const FrameSource& frames, uint32_t first, uint32_t end, uint32_t* next);
   void send_chunk(uint32_t count, uint32_t first, SendResult* result);
-  static void reject(uint32_t first, uint32_t length, SendResult* result);
+  void reject(uint32_t first, uint32_t length, SendResult* result);
 
   LinkWatch link_;
   UniqueFd ring_socket_;
