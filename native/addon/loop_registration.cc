@@ -95,6 +95,8 @@ void LoopRegistration::link_changed() {
     case LinkWatch::Change::kUp:
       return emit(LoopEvent::kUp, 0);
     case LinkWatch::Change::kGone:
+      // Nothing more to learn, and rtnetlink's reports on other links would go on waking the loop.
+      uv_poll_stop(link_poll_);
       return emit(LoopEvent::kGone, 0);
   }
 }
