@@ -1,0 +1,256 @@
+/** The example flows: imported into the real Node-RED, run, and judged by what others see. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { settingsFromFlow } from '../../src/options/flow';
+import { Lab, type Wire } from '../support/lab';
+import { NodeRed, type FlowNode } from '../support/node-red';
+import { root } from '../support/paths';
+import { output } from '../support/process';
+import { until } from '../support/wait';
+import { numberedFrame, pcapFile, sendFrames, Tcpdump, tshark } from '../support/witness';
+
+const FOLDER = join(root, 'examples', 'flows');
+const NODES = { 'netring-capture-in': 'capture-in', 'netring-inject-out': 'inject-out' } as const;
+
+/** Payload of the talkers, once a second. */
+interface Report {
+  state: string;
+  dropRate: number;
+  talkers: { talker: string; bytes: number }[];
+}
+
+function read(name: string): FlowNode[] {
+  return JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as FlowNode[];
+}
+
+describe('example flows', () => {
+  for (const name of readdirSync(FOLDER))
+    it(`${name} can be imported`, () => {
+      const flow = read(name);
+      const ids = flow.map(({ id }) => id);
+      assert.equal(new Set(ids).size, ids.length, 'ids are unique');
+      const tabs = flow.filter(({ type }) => type === 'tab');
+      assert.equal(tabs.length, 1);
+      assert.ok(
+        flow.some(({ type }) => type === 'comment'),
+        'it explains itself',
+      );
+      const places = new Set<string>();
+      for (const node of flow.filter(({ type }) => type !== 'tab')) {
+        assert.equal(node['z'], tabs[0]!.id);
+        for (const target of node.wires!.flat()) assert.ok(ids.includes(target), `${node.id} is wired to ${target}`);
+        assert.ok(!places.has(`${String(node['x'])},${String(node['y'])}`), 'no node lies on another');
+        places.add(`${String(node['x'])},${String(node['y'])}`);
+        const ours = NODES[node.type as keyof typeof NODES];
+        if (ours === undefined) continue;
+        assert.equal(node['schema'], 1);
+        // Node-RED puts the tab's variable in place of its name.
+        settingsFromFlow(ours as 'capture-in', { ...node, interface: 'eth0' });
+      }
+    });
+});
+
+describe('example flows on a cable', function () {
+  this.timeout(60_000);
+  const lab = new Lab();
+  let wire: Wire;
+  let red: NodeRed;
+  before(async () => {
+    wire = await lab.wire();
+    red = await NodeRed.start(lab);
+  });
+  after(() => lab.close());
+
+  /** Deploys an example with other values of its tab's environment variables. Resolves to a way to name its nodes. */
+  async function deploy(name: string, env: Record<string, string> = {}, flow = read(name)): Promise<(label: string) => string> {
+    const variables = flow[0]!['env'] as { name: string; value: string }[];
+    for (const [variable, value] of Object.entries({ NETRING_INTERFACE: wire.a, ...env })) {
+      const found = variables.find((candidate) => candidate.name === variable);
+      assert.ok(found, `the tab of ${name} has ${variable}`);
+      found.value = value;
+    }
+    red.debug.length = 0;
+    await red.deploy(flow);
+    const idOf = (label: string): string => {
+      const found = flow.find((node) => node['name'] === label || node.type === label);
+      assert.ok(found, `${name} has a node ${label}`);
+      return found.id;
+    };
+    const ours = flow.filter(({ type }) => type in NODES);
+    for (const { id } of ours) await red.status(id, (status) => status.fill === 'green');
+    return idOf;
+  }
+
+  const payloads = (id: string): unknown[] =>
+    red.debug.filter((entry) => entry.id === id).map(({ msg }) => JSON.parse(msg as string) as unknown);
+
+  it('watch-an-interface.json tells who sends how much', async () => {
+    const idOf = await deploy('watch-an-interface.json');
+    const ipv4 = (source: number[], length: number): Buffer => {
+      const frame = numberedFrame(0, length);
+      frame.set([0x08, 0x00, 0x45], 12);
+      frame.set(source, 26);
+      return frame;
+    };
+    const tagged = Buffer.from(ipv4([10, 0, 0, 3], 104));
+    tagged.copyWithin(16, 12, 100);
+    tagged.set([0x81, 0x00, 0x00, 0x05], 12);
+    await sendFrames(lab, wire.b, [
+      ...Array<Buffer>(50).fill(ipv4([10, 0, 0, 1], 1000)),
+      ...Array<Buffer>(20).fill(ipv4([192, 168, 255, 254], 200)),
+      ...Array<Buffer>(10).fill(tagged),
+      numberedFrame(1, 60),
+    ]);
+    const reports = (): Report[] => payloads(idOf('talkers')) as Report[];
+    const bytesOf = (): Record<string, number> => {
+      const totals: Record<string, number> = {};
+      for (const { talker, bytes } of reports().flatMap(({ talkers }) => talkers)) totals[talker] = (totals[talker] ?? 0) + bytes;
+      return totals;
+    };
+    const expected = { '10.0.0.1': 50_000, '192.168.255.254': 4000, '10.0.0.3': 1040, '02:00:00:00:00:01': 60 };
+    await until(() => Object.keys(bytesOf()).length === 4, 10_000, 'all talkers').catch(() => undefined);
+    assert.deepEqual(bytesOf(), expected);
+    assert.ok(reports().every(({ state, dropRate }) => state === 'up' && dropRate === 0));
+    await red.status(idOf('statistics'), ({ text }) => /^\d+ packets\/s, 0 dropped$/.test(text ?? ''));
+  });
+
+  it('neighbours.json lists who speaks LLDP and ARP', async () => {
+    const idOf = await deploy('neighbours.json');
+    const tlv = (type: number, value: Buffer): Buffer =>
+      Buffer.concat([Buffer.of((type << 1) | (value.length >> 8), value.length & 0xff), value]);
+    const lldp = Buffer.concat([
+      Buffer.from('0180c200000e0200000000aa88cc', 'hex'),
+      tlv(1, Buffer.from('040200000000ab', 'hex')),
+      tlv(2, Buffer.from('\x05port 7')),
+      tlv(3, Buffer.of(0, 120)),
+      tlv(4, Buffer.from('to the roof')),
+      tlv(5, Buffer.from('switch.example')),
+      tlv(8, Buffer.from('05010a0000fe020000000100', 'hex')),
+      tlv(0, Buffer.alloc(0)),
+    ]);
+    const arp = Buffer.alloc(60);
+    arp.set(Buffer.from('ffffffffffff0200000000bb08060001080006040001' + '0200000000bb0a000007' + '0000000000000a000001', 'hex'));
+    const probe = Buffer.from(arp);
+    probe.fill(0, 28, 32);
+    probe[27] = 0xcc;
+    const taggedArp = Buffer.concat([arp.subarray(0, 12), Buffer.of(0x81, 0, 0, 9), arp.subarray(12)]);
+    taggedArp[31] = 0xdd;
+    const [seen] = tshark(pcapFile([lldp]), ['lldp.tlv.system.name', 'lldp.chassis.id.mac', '_ws.expert']);
+    assert.deepEqual(
+      seen,
+      { 'lldp.tlv.system.name': ['switch.example'], 'lldp.chassis.id.mac': ['02:00:00:00:00:ab'] },
+      'the frame is sound',
+    );
+
+    await sendFrames(lab, wire.b, [
+      numberedFrame(1),
+      lldp,
+      lldp.subarray(0, 30),
+      probe,
+      arp,
+      taggedArp,
+      Buffer.concat([arp, Buffer.alloc(9)]),
+    ]);
+    const expected = [
+      {
+        mac: '02:00:00:00:00:aa',
+        chassis: '02:00:00:00:00:ab',
+        port: 'port 7',
+        portDescription: 'to the roof',
+        systemName: 'switch.example',
+        ip: '10.0.0.254',
+      },
+      { mac: '02:00:00:00:00:bb', ip: '10.0.0.7' },
+      { mac: '02:00:00:00:00:dd', ip: '10.0.0.7' },
+    ];
+    const latest = (): unknown => payloads(idOf('table')).at(-1);
+    await until(() => JSON.stringify(latest()) === JSON.stringify(expected), 5000, '').catch(() => undefined);
+    assert.deepEqual(latest(), expected);
+    await red.status(idOf('neighbours'), ({ text }) => text === '3 neighbours');
+  });
+
+  it('wake-on-lan.json sends a magic packet', async () => {
+    const idOf = await deploy('wake-on-lan.json', { WAKE_MAC: '02-00-00-00-0A-0b' });
+    const tcpdump = await Tcpdump.open(lab, wire.b, ['ether', 'proto', '0x0842']);
+    await red.inject(idOf('wake'));
+    const [frame, ...rest] = await tcpdump.frames(1);
+    assert.equal(frame?.toString('hex'), 'ffffffffffff0200000000010842' + 'ff'.repeat(6) + '020000000a0b'.repeat(16));
+    assert.equal(rest.length, 0);
+    assert.deepEqual(tshark(tcpdump.file, ['wol.mac']), [{ 'wol.mac': Array<string>(16).fill('02:00:00:00:0a:0b') }]);
+    await until(() => payloads(idOf('report')).length > 0, 5000, 'the report');
+    assert.deepEqual(payloads(idOf('report')), [{ sent: 1, rejected: 0, dropped: 0, bytes: 116 }]);
+  });
+
+  it('wake-on-lan.json refuses what is no MAC address', async () => {
+    const idOf = await deploy('wake-on-lan.json', { WAKE_MAC: '02:00:00:00:0a' });
+    await red.inject(idOf('wake'));
+    await red.status(idOf('magic packet'), ({ text }) => text === 'no MAC address');
+    await red.logs('02:00:00:00:0a is no MAC address');
+  });
+
+  it('capture-to-pcapng.json writes files that tshark reads', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netring-recordings-'));
+    lab.defer(() => rmSync(folder, { recursive: true }));
+    const idOf = await deploy('capture-to-pcapng.json', { NETRING_FOLDER: folder });
+    const capture = idOf('netring-capture-in');
+    /** Numbers of the frames in each file. */
+    const recorded = (): number[][] => {
+      const files = readdirSync(folder).sort();
+      return files.map((file) => {
+        const text = output('tshark', ['-r', join(folder, file), '-T', 'fields', '-e', 'frame.interface_name', '-e', 'data.data']);
+        return text.split('\n').flatMap((line) => {
+          const [name, data] = line.split('\t');
+          if (data === undefined) return [];
+          assert.equal(name, wire.a);
+          return [Number(`0x${data.slice(0, 16)}`)];
+        });
+      });
+    };
+    const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+    const record = async (from: number, to: number, expected: number[][]): Promise<void> => {
+      await sendFrames(
+        lab,
+        wire.b,
+        numbers(from, to).map((number) => numberedFrame(number)),
+      );
+      const complete = (): boolean => {
+        try {
+          return recorded().flat().length >= expected.flat().length;
+        } catch {
+          // tshark complains of a file that is being written.
+          return false;
+        }
+      };
+      await until(complete, 10_000, 'the recording').catch(() => undefined);
+      assert.deepEqual(recorded(), expected);
+    };
+
+    await record(0, 500, [numbers(0, 500)]);
+    await red.inject(idOf('stop'));
+    await red.status(capture, ({ fill }) => fill === 'grey');
+    await sendFrames(lab, wire.b, [numberedFrame(999_999)]);
+    await red.inject(idOf('record'));
+    await red.status(capture, ({ fill }) => fill === 'green');
+    await record(1000, 1100, [numbers(0, 500), numbers(1000, 1100)]);
+  });
+
+  it('capture-to-pcapng.json ends a recording that grows too large', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netring-recordings-'));
+    lab.defer(() => rmSync(folder, { recursive: true }));
+    const flow = read('capture-to-pcapng.json');
+    const limit = flow.find(({ type }) => type === 'function')!;
+    assert.match(limit['func'] as string, /LIMIT = 100e6;/);
+    limit['func'] = (limit['func'] as string).replace('100e6', '50e3');
+    const idOf = await deploy('capture-to-pcapng.json', { NETRING_FOLDER: folder }, flow);
+    const frames = Array.from({ length: 50 }, (_, number) => numberedFrame(number, 1500));
+    await sendFrames(lab, wire.b, frames);
+    await red.status(idOf('netring-capture-in'), ({ fill }) => fill === 'grey');
+    await sendFrames(lab, wire.b, frames);
+    const [file, ...others] = readdirSync(folder);
+    assert.equal(others.length, 0);
+    const numbers = output('tshark', ['-r', join(folder, file!), '-T', 'fields', '-e', 'frame.number']).trim().split('\n');
+    assert.ok(numbers.length > 30 && numbers.length <= 50, `${numbers.length} frames`);
+  });
+});

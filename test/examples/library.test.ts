@@ -1,0 +1,133 @@
+/** The library's examples as a user runs them, on a cable whose other end belongs to somebody else. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { Lab, type Wire } from '../support/lab';
+import { root } from '../support/paths';
+import { output, type Child } from '../support/process';
+import { numberedFrame, sendFrames, tshark, Witness } from '../support/witness';
+
+describe('library examples', function () {
+  this.timeout(60_000);
+  const lab = new Lab();
+  let wire: Wire;
+  before(async () => (wire = await lab.wire()));
+  after(() => lab.close());
+
+  /** An example in a process of its own. */
+  class Example {
+    readonly child: Child;
+    #text = '';
+
+    constructor(name: string, ...args: string[]) {
+      this.child = lab.start(process.execPath, [join(root, 'dist', 'examples', 'library', `${name}.js`), ...args]);
+      this.child.process.stdout.setEncoding('utf8').on('data', (part: string) => (this.#text += part));
+    }
+
+    /** Resolves once its capture is open. */
+    async captures(): Promise<void> {
+      await this.child.says(`capturing on ${wire.a}`);
+    }
+
+    /** What it printed, once it has ended well. */
+    async lines(): Promise<string[]> {
+      assert.equal(await this.child.exitCode(), 0, this.child.errors);
+      return this.#text.trim().split('\n');
+    }
+  }
+
+  const frames = (count: number, length: (i: number) => number): Buffer[] =>
+    Array.from({ length: count }, (_, i) => numberedFrame(i, length(i)));
+  const send = (list: readonly Buffer[]): Promise<void> => sendFrames(lab, wire.b, list);
+  const sum = (list: readonly Buffer[]): number => list.reduce((total, { length }) => total + length, 0);
+
+  it('async-capture prints every packet', async () => {
+    const example = new Example('async-capture', wire.a, '5');
+    await example.captures();
+    const sent = frames(5, (i) => [60, 61, 200, 1000, 1514][i]!);
+    const before = Date.now() / 1000;
+    await send(sent);
+    const lines = await example.lines();
+    const after = Date.now() / 1000;
+    assert.deepEqual(
+      lines.map((line) => line.slice(line.indexOf(' ') + 1)),
+      sent.map(({ length }) => `broadcast 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff 0x88b5 ${length} bytes`),
+    );
+    for (const line of lines) {
+      const time = /^(\d+\.\d{9}) /.exec(line)?.[1];
+      assert.ok(Number(time) >= before - 0.1 && Number(time) <= after + 0.1, `${line} was captured between ${before} and ${after}`);
+    }
+  });
+
+  it('async-stream reads batches until it has enough, and says what was lost', async () => {
+    const example = new Example('async-stream', wire.a, '2000');
+    await example.captures();
+    const sent = frames(2000, (i) => 60 + (i % 1400));
+    await send(sent);
+    const lines = await example.lines();
+    assert.equal(lines.pop(), 'packets: 2000, drops: 0, freezes: 0');
+    const batches = lines.map((line) => /^batch \d+: (\d+) packets, (\d+) bytes/.exec(line)!.slice(1).map(Number));
+    const total = (column: number): number => batches.reduce((sum, batch) => sum + batch[column]!, 0);
+    assert.deepEqual([total(0), total(1)], [2000, sum(sent)]);
+  });
+
+  it('async-streamext picks the first large packets', async () => {
+    const example = new Example('async-streamext', wire.a, '2', '100');
+    await example.captures();
+    const sent = frames(6, (i) => [60, 99, 100, 60, 1514, 1000][i]!);
+    await send(sent);
+    assert.deepEqual(
+      await example.lines(),
+      [sent[2]!, sent[4]!].map((frame) => `${frame.length} ${frame.toString('hex')}`),
+    );
+  });
+
+  it('async-inject sends frames that somebody else receives, each once and in order', async () => {
+    const witness = await Witness.open(lab, wire.b);
+    const example = new Example('async-inject', wire.a, '1000');
+    assert.deepEqual(await example.lines(), [`1000 frames sent on ${wire.a}, 0 refused`]);
+    const seen = await witness.expect(1000);
+    assert.deepEqual(
+      seen.map(({ data }) => [data.length, data.toString('hex', 0, 14), data.readUInt32BE(14)]),
+      Array.from({ length: 1000 }, (_, number) => [60, 'ffffffffffff02000000000188b5', number]),
+    );
+    await witness.close();
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    it(`async-signal ends on ${signal} and has lost nothing`, async () => {
+      const example = new Example('async-signal', wire.a);
+      await example.captures();
+      const sent = frames(500, (i) => 60 + i);
+      await send(sent);
+      example.child.process.kill(signal);
+      assert.deepEqual(await example.lines(), [`${sum(sent)} bytes, packets: 500, drops: 0, freezes: 0`]);
+    });
+
+  it('async-pipeline compresses to a file that tshark opens', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netring-pipeline-'));
+    lab.defer(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'capture.pcapng.gz');
+    const example = new Example('async-pipeline', wire.a, file, '300');
+    await example.captures();
+    const sent = frames(300, (i) => 60 + i);
+    await send(sent);
+    assert.deepEqual(await example.lines(), [`${file}: packets: 300, drops: 0, freezes: 0`]);
+    assert.equal(output('tshark', ['-r', file, '-T', 'fields', '-e', 'frame.number']).trim().split('\n').length, 300);
+    const seen = tshark(gunzipSync(readFileSync(file)), ['frame.len', 'frame.interface_name', 'data.data']);
+    assert.deepEqual(
+      seen.map((packet) => [packet['frame.len']?.[0], packet['frame.interface_name']?.[0], packet['data.data']?.[0]]),
+      sent.map((frame) => [String(frame.length), wire.a, frame.toString('hex', 14)]),
+    );
+  });
+
+  it('examples end with an error on an interface that does not exist', async () => {
+    for (const name of ['async-capture', 'async-stream', 'async-streamext', 'async-inject', 'async-signal', 'async-pipeline']) {
+      const example = new Example(name, 'nosuchif');
+      assert.equal(await example.child.exitCode(), 1, name);
+      assert.match(example.child.errors, /interface not found: nosuchif/, name);
+    }
+  });
+});
