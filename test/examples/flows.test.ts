@@ -250,7 +250,9 @@ describe('example flows on a cable', function () {
     await sendFrames(lab, wire.b, frames);
     const [file, ...others] = readdirSync(folder);
     assert.equal(others.length, 0);
-    const numbers = output('tshark', ['-r', join(folder, file!), '-T', 'fields', '-e', 'frame.number']).trim().split('\n');
+    const numbers = output('tshark', ['-r', join(folder, file!), '-T', 'fields', '-e', 'frame.number'])
+      .trim()
+      .split('\n');
     assert.ok(numbers.length > 30 && numbers.length <= 50, `${numbers.length} frames`);
   });
 });
