@@ -65,7 +65,8 @@ tpacket2_hdr* TxRing::header(uint32_t slot) const {
 }
 
 int64_t TxRing::allocate() const {
-  return load_acquire(&header(next_)->tp_status) == TP_STATUS_AVAILABLE && unsent_ < frame_count() ? next_ : -1;
+  const bool available = load_acquire(&header(next_)->tp_status) == TP_STATUS_AVAILABLE && unsent_ < frame_count();
+  return available ? int64_t{next_} : -1;
 }
 
 void TxRing::commit(uint32_t length) {
