@@ -1,8 +1,8 @@
 /** The TypeScript build: dist/src, dist/nodes and the editor's files beside the latter. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { assembleEditor, renderReadme } from './editor.mjs';
-import { filesBelow } from './files.mjs';
+import { Memory, filesBelow, hashOf } from './files.mjs';
 import { ensurePackages } from './packages.mjs';
 import { Problem, bin, root, run } from './run.mjs';
 
@@ -21,6 +21,18 @@ export async function build({ generate = false } = {}) {
   if (generate && renderReadme()) console.log('README.md rewritten');
   // Last, because the compiler writes its output in spite of type errors and the rest of the house can be tried with it.
   if (results.some((text) => text !== '')) throw new Problem(results.filter(Boolean).join('\n'));
+}
+
+/** Builds unless dist/ already stands for these sources. */
+export async function buildIfStale() {
+  const sources = ['src', 'nodes', 'icons'].flatMap((part) => filesBelow(join(root, part)));
+  const inputs = [...sources, join(root, 'tsconfig.json'), join(root, 'package-lock.json')];
+  const key = hashOf(...inputs.flatMap((path) => [path, readFileSync(path)]));
+  const built = new Memory('build');
+  if (built.has(key) && existsSync(join(root, 'dist', 'nodes', 'inject-out.html'))) return;
+  await build();
+  built.keepOnly(new Set());
+  built.add(key);
 }
 
 /** Compiles test/ to dist/test, which must be done after `build()`. */

@@ -55,6 +55,7 @@ export function which(program) {
 /** Runs a script's main function: a `Problem` ends it with its message alone. */
 export async function main(body) {
   try {
+    if (Number.parseInt(process.versions.node, 10) < 20) throw new Problem(`Node.js ${process.version} is too old: 20 or later is needed`);
     await body();
   } catch (error) {
     console.error(error instanceof Problem ? error.message : error);
