@@ -19,7 +19,10 @@ static void judge(const uint8_t* bytes, uint32_t length) {
     return;
   }
   const uint64_t sequence = frame_sequence(bytes);
-  if (judged.seen[sequence]) judged.doubled++;
+  if (judged.seen[sequence]) {
+    judged.doubled++;
+    return;
+  }
   if (sequence < judged.next) judged.reordered++;
   judged.seen[sequence] = 1;
   judged.next = sequence + 1;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 const REPLY_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 5000;
 
 export class Process {
   #child;
@@ -41,22 +42,37 @@ export class Process {
   async reply() {
     const deadline = Date.now() + REPLY_TIMEOUT_MS;
     while (this.#lines.length === 0) {
-      if (this.#ended) throw new Error(`${this.#name}: ended without an answer\n${this.#errors.trim()}`);
+      if (this.#ended) throw new Error(`${this.#name}: ended without an answer: ${this.#complaint()}`);
       const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`${this.#name}: no answer for ${REPLY_TIMEOUT_MS / 1000} s\n${this.#errors.trim()}`);
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (left <= 0) throw new Error(`${this.#name}: no answer for ${REPLY_TIMEOUT_MS / 1000} s: ${this.#complaint()}`);
+      await this.#change(left);
     }
     return this.#lines.shift();
   }
 
-  kill() {
+  /** What of its standard error tells most: the line with the error, without the stack. */
+  #complaint() {
+    const lines = this.#errors.trim().split('\n');
+    return lines.find((line) => /^(\w*Error\b|fatal)/i.test(line)) ?? lines.at(-1);
+  }
+
+  /** Waits for the process to end, which the end of its input tells it to, and ends it when it does not. */
+  async end() {
+    this.#child.stdin.end();
+    const deadline = Date.now() + END_TIMEOUT_MS;
+    while (!this.#ended && Date.now() < deadline) await this.#change(deadline - Date.now());
     if (!this.#ended) this.#child.kill('SIGKILL');
+  }
+
+  /** Waits for a line, the end, or the time. */
+  #change(timeoutMs) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
 
@@ -66,6 +82,6 @@ export async function run(command) {
   try {
     return await child.reply();
   } finally {
-    child.kill();
+    await child.end();
   }
 }

@@ -29,6 +29,15 @@ function installed(name) {
   }
 }
 
+/** Our receivers: their file, and what it is told besides the interface and the ring. */
+export const ours = {
+  borrowed: ['borrowed'],
+  'owned, for await': ['owned'],
+  'owned, recv + tryRecv': ['owned-drain'],
+  'Node-RED flow, columns': ['flow', 'columns'],
+  'Node-RED flow, 14 bytes': ['flow', 'bytes'],
+};
+
 /** @returns {Map<string, string[]>} Name of each reader and its command. */
 export function readers({ programs, network }) {
   const all = new Map();
@@ -36,8 +45,7 @@ export function readers({ programs, network }) {
     all.set(`C rx3, ${name}`, [programs.rx3, network.far, `${size}`, `${count}`, `${RETIRE_MS}`]);
   }
   const options = JSON.stringify({ blockSize: 256 * KIB, blockCount: 64, blockTimeoutMs: RETIRE_MS, fillRxhash: false });
-  const ours = { borrowed: 'borrowed', 'owned, for await': 'owned', 'owned, recv + tryRecv': 'owned-drain', 'Node-RED flow': 'flow' };
-  for (const [name, file] of Object.entries(ours)) all.set(name, [...receiver(file), network.far, options]);
+  for (const [name, command] of Object.entries(ours)) all.set(name, [...receiver(command[0]), network.far, options, ...command.slice(1)]);
   for (const peer of ['cap', 'pcap']) if (installed(peer)) all.set(`npm ${peer}`, [...receiver(`npm-${peer}`), network.far]);
   return all;
 }
@@ -76,6 +84,6 @@ export async function measure(command, { network, generate, length, count, rate 
       warmUpLost: warmUp.sent - (marked.packets ?? warmUp.sent),
     };
   } finally {
-    reader.kill();
+    await reader.end();
   }
 }

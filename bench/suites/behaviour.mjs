@@ -1,20 +1,27 @@
 /** What a capture costs when nothing happens, and what becomes of it when the program does not read. */
-import { generator, receiver } from '../lib/readers.mjs';
+import { generator, ours, receiver } from '../lib/readers.mjs';
 import { Process } from '../lib/process.mjs';
 import { table } from '../lib/table.mjs';
 
 const MIB = 1024 * 1024;
 const RING = { blockSize: 256 * 1024, blockCount: 64, blockTimeoutMs: 10, fillRxhash: false };
-const OURS = { borrowed: 'borrowed', owned: 'owned', 'Node-RED flow': 'flow' };
+const OWNED = 'owned, for await';
+const FLOW = 'Node-RED flow, columns';
+const THREE = pick('borrowed', OWNED, FLOW);
+
+function pick(...names) {
+  return Object.fromEntries(names.map((name) => [name, ours[name]]));
+}
+
 const mb = (bytes) => (bytes / 1e6).toFixed(1);
 
 /** Collects what `use` gives for each receiver; one that fails is told and left out. */
 async function each(bench, receivers, options, use) {
   const results = [];
-  for (const [reader, file] of Object.entries(receivers)) {
+  for (const [reader, command] of Object.entries(receivers)) {
     bench.progress(reader);
     try {
-      results.push({ reader, ...(await withReceiver(bench, file, options, use)) });
+      results.push({ reader, ...(await withReceiver(bench, command, options, use)) });
     } catch (error) {
       bench.fail(`${reader}: ${error.message}`);
     }
@@ -23,21 +30,21 @@ async function each(bench, receivers, options, use) {
 }
 
 /** Starts a receiver of ours, lets `use` talk to it and ends it. */
-async function withReceiver(bench, name, options, use) {
+async function withReceiver(bench, [file, ...rest], options, use) {
   const { network } = bench;
-  const process = new Process(network.reader(...receiver(name), network.far, JSON.stringify({ ...RING, ...options })));
+  const process = new Process(network.reader(...receiver(file), network.far, JSON.stringify({ ...RING, ...options }), ...rest));
   try {
     await process.reply();
     return await use(process);
   } finally {
-    process.kill();
+    await process.end();
   }
 }
 
 export const idle = {
   title: 'an idle capture, 2 s',
   async run(bench) {
-    const results = await each(bench, { 'no capture': 'none', ...OURS }, {}, (process) => process.ask('idle'));
+    const results = await each(bench, { 'no capture': ['none'], ...THREE }, {}, (process) => process.ask('idle'));
     bench.print(
       table(
         ['reader', 'CPU ms', 'events of the loop', 'turns of the loop'],
@@ -54,7 +61,7 @@ export const stall = {
     const generate = await generator(bench);
     // 144 bytes of ring a frame: 11 of 16 MiB in the time that the loop stands still.
     const [count, rate] = [80_000, 200_000];
-    const results = await each(bench, OURS, {}, async (process) => {
+    const results = await each(bench, THREE, {}, async (process) => {
       await process.ask('busy');
       const made = await generate.send(64, count, rate);
       const { packetsMeanwhile } = await process.reply();
@@ -76,7 +83,7 @@ export const hoard = {
     const generate = await generator(bench);
     const maxBufferedBytes = 32 * MIB;
     const [length, count] = [64, 1_500_000];
-    const results = await each(bench, { borrowed: 'hoard-borrowed', owned: 'hoard' }, { maxBufferedBytes }, async (process) => {
+    const results = await each(bench, { borrowed: ['hoard-borrowed'], owned: ['hoard'] }, { maxBufferedBytes }, async (process) => {
       const before = await process.ask('mark');
       const made = await generate.send(length, count, 0);
       const held = await process.ask('idle');
@@ -110,7 +117,7 @@ export const soak = {
   async run(bench) {
     const generate = await generator(bench);
     const [length, count, parts] = [64, 3_000_000, 4];
-    const results = await each(bench, { owned: 'owned', 'Node-RED flow': 'flow' }, {}, async (process) => {
+    const results = await each(bench, pick(OWNED, FLOW), {}, async (process) => {
       const marks = [];
       for (let part = 0; part < parts; part++) {
         const made = await generate.send(length, count, 0);

@@ -32,7 +32,7 @@ async function measure(command, { programs, network }) {
     const read = await reader.ask('stop');
     return { ...made, lost: made.sent + (made.warmUp ?? 0) - read.packets };
   } finally {
-    reader.kill();
+    await reader.end();
   }
 }
 
@@ -92,7 +92,7 @@ export const million = {
         } catch (error) {
           bench.fail(`${name}: ${error.message}`);
         } finally {
-          witness.kill();
+          await witness.end();
         }
       }
     }
