@@ -20,9 +20,10 @@ export function showErrors(node: EditorNode, name: NodeName): void {
     });
   };
   const observer = new MutationObserver(show);
-  for (const row of rows) field(row.name).each((_index, input) => observer.observe(input, { attributes: true, attributeFilter: ['class'] }));
+  for (const row of rows)
+    field(row.name).each((_index, input) => observer.observe(input, { attributes: true, attributeFilter: ['class'] }));
   // The class stays while one error gives way to another.
-  panes.on('change keyup paste', () => void setTimeout(show));
+  panes.on('change', () => void setTimeout(show));
   show();
 }
 
@@ -34,7 +35,8 @@ function showError(node: EditorNode, row: OptionRow): void {
   // The interface's own input is hidden behind its picker.
   if (row.type === 'interface') input.nextAll('.red-ui-typedInput-container').toggleClass('input-error', problem !== '');
   if (problem === '') return void $(`#${id}`).remove();
-  const line = $(`#${id}`).get(0) ?? $('<div class="netring-hint netring-error" role="alert">').attr('id', id).insertAfter(anchorOf(input)).get(0);
+  const line =
+    $(`#${id}`).get(0) ?? $('<div class="netring-hint netring-error" role="alert">').attr('id', id).insertAfter(anchorOf(input)).get(0);
   if (line !== undefined && line.textContent !== problem) line.textContent = problem;
 }
 

@@ -21,6 +21,8 @@ export function rowsOf(name: NodeName): OptionRow[] {
 
 /** Gives every field of the panel its default as placeholder and its help line as tooltip, and keeps `${ENV}` values alive. */
 export function prepareFields(node: EditorNode, name: NodeName): void {
+  // The editor validates on "paste", when the text is not in the field yet; "input" comes after every way to change it.
+  $('.netring-panel').on('input', (event) => void $(event.target).trigger('change'));
   for (const row of rowsOf(name)) {
     keepEnvironment(node, row);
     const input = field(row.name);
@@ -37,7 +39,9 @@ function defaultText(row: OptionRow): string {
 
 /** The help line of the table, with the rules that the value must keep. */
 function helpLine(row: OptionRow): string {
-  const limits = (row.limits ?? []).map((limit) => limit.says.replace('{bound}', limit.bound === PAGE_SIZE ? 'the page size' : String(limit.bound)));
+  const limits = (row.limits ?? []).map((limit) =>
+    limit.says.replace('{bound}', limit.bound === PAGE_SIZE ? 'the page size' : String(limit.bound)),
+  );
   return `${row.name}: ${row.doc}${limits.length === 0 ? '' : ` (${limits.join(', ')})`}`;
 }
 
@@ -63,7 +67,7 @@ function showSize(input: JQuery, row: OptionRow): void {
     const bytes = Number(input.val() === '' ? (row.nodeDefault ?? row.default) : input.val());
     size.text(Number.isInteger(bytes) && bytes >= 1024 ? `= ${sizeText(bytes)}` : '');
   };
-  input.on('change keyup paste', show);
+  input.on('change', show);
   show();
 }
 

@@ -37,7 +37,7 @@ export function prepareFilter(node: EditorNode): void {
     const count = Array.isArray(answer.instructions) ? answer.instructions.length : (answer.instructions ?? 0);
     say(node._('capture-in.filter.good', { count }));
   };
-  field('filter').on('change keyup paste', () => {
+  field('filter').on('change', () => {
     clearTimeout(timer);
     timer = setTimeout(check, PAUSE);
   });

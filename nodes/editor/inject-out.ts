@@ -23,7 +23,8 @@ export function prepareInjectOut(node: EditorNode): void {
   explainChoice(node, 'pacing', 'inject-out.pacing-about');
   explainChoice(node, 'onFull', 'inject-out.full-about');
   showWhile('#netring-rate', ['pacing'], () => fieldValue('pacing') !== 'none' && fieldValue('pacing') !== 'recorded');
-  const unit = (): void => void $('#netring-rate-unit').text(node._(`inject-out.rate-unit.${fieldValue('pacing') === 'bps' ? 'bps' : 'pps'}`));
+  const unit = (): void =>
+    void $('#netring-rate-unit').text(node._(`inject-out.rate-unit.${fieldValue('pacing') === 'bps' ? 'bps' : 'pps'}`));
   field('pacing').on('change', unit);
   unit();
   showErrors(node, 'inject-out');

@@ -36,7 +36,7 @@ export function createInterfacePicker(node: EditorNode, onPick: Listener = () =>
     if (known !== undefined) $('#netring-interface-state').text(stateText(node, value, picked));
     onPick(picked);
   };
-  picker.on('change keyup paste', update);
+  picker.on('change', update);
   update();
 
   $.getJSON('netring/interfaces')

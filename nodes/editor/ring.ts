@@ -52,7 +52,7 @@ function fill(geometry: ProfileGeometry | undefined, wanted: (name: ProfileField
 /** Keeps the line `#netring-ring-summary` up to date. */
 function summarize(text: () => string): void {
   const show = (): void => void $('#netring-ring-summary').text(text());
-  for (const name of [...PROFILE_FIELDS, 'profile', 'frameCount']) field(name).on('change keyup paste', show);
+  for (const name of [...PROFILE_FIELDS, 'profile', 'frameCount']) field(name).on('change', show);
   show();
 }
 

@@ -1,0 +1,211 @@
+/** Node-RED's editor in a real browser, used with mouse and keyboard as a person would. */
+import { strict as assert } from 'node:assert';
+import { mkdirSync } from 'node:fs';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import type { Lab } from '../support/lab';
+import type { NodeRed } from '../support/node-red';
+import { cache } from '../support/paths';
+import { until } from '../support/wait';
+
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface EditorOptions {
+  width?: number;
+  height?: number;
+}
+
+/** Opens the editor in a browser with a fresh profile; the lab closes it. */
+export async function openEditor(lab: Lab, red: NodeRed, options: EditorOptions = {}): Promise<Editor> {
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: QUIET });
+  lab.defer(() => browser.close());
+  return Editor.open(browser, red, options);
+}
+
+export class Editor {
+  readonly page: Page;
+  /** Exceptions and error messages of the page, and answers that failed: there must be none. */
+  readonly problems: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.setDefaultTimeout(10_000);
+    page.on('pageerror', (error) => this.problems.push(`exception: ${error.message}`));
+    page.on('console', (message) => {
+      // Not warnings: on loading, Node-RED itself warns of debug messages that come before the flows.
+      if (message.type() === 'error') this.problems.push(`${message.type()}: ${message.text()}`);
+    });
+    page.on('response', (response) => {
+      if (response.status() >= 400) this.problems.push(`${response.request().method()} ${response.url()}: ${response.status()}`);
+    });
+  }
+
+  static async open(browser: Browser, red: NodeRed, { width = 1280, height = 860 }: EditorOptions = {}): Promise<Editor> {
+    const editor = new Editor(await browser.newPage({ viewport: { width, height } }));
+    await editor.page.goto(red.url);
+    // The last thing that the editor loads before it can be used.
+    await editor.page.waitForSelector('.red-ui-palette-node[data-palette-type="netring-capture-in"]');
+    await editor.page.waitForFunction(
+      'RED.workspaces.active() !== 0 && document.querySelector("#red-ui-loading-progress") === null || !document.querySelector("#red-ui-loading-progress")?.offsetParent',
+    );
+    return editor;
+  }
+
+  /** Runs an expression in the page. */
+  async ask<T>(expression: string): Promise<T> {
+    return this.page.evaluate<T>(expression);
+  }
+
+  paletteEntry(type: string): Locator {
+    return this.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+  }
+
+  node(id: string): Locator {
+    return this.page.locator(`[id="${id}"]`);
+  }
+
+  /** Drags a node from the palette; the point is in pixels of the window. Returns its id. */
+  async drag(type: string, x: number, y: number): Promise<string> {
+    const before = await this.#ids(type);
+    const entry = this.paletteEntry(type);
+    await entry.scrollIntoViewIfNeeded();
+    const box = await entry.boundingBox();
+    assert.ok(box);
+    await this.page.mouse.move(box.x + 20, box.y + 10);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x - 40, y - 20, { steps: 4 });
+    await this.page.mouse.move(x, y, { steps: 4 });
+    await this.page.mouse.up();
+    return until(async () => (await this.#ids(type)).find((id) => !before.includes(id)), 5000, `a new ${type} on the canvas`);
+  }
+
+  /** Draws a wire from an output to the other node's input. */
+  async wire(from: string, output: number, to: string): Promise<void> {
+    await this.node(from).locator('.red-ui-flow-port-output').nth(output).hover();
+    await this.page.mouse.down();
+    await this.node(to).locator('.red-ui-flow-port-input').hover();
+    await this.page.mouse.up();
+    const drawn = `RED.nodes.filterLinks({ source: { id: '${from}' }, sourcePort: ${output} }).some((link) => link.target.id === '${to}')`;
+    await until(() => this.ask<boolean>(drawn), 5000, `a wire from ${from} to ${to}`);
+  }
+
+  /** Opens a node's dialog. */
+  async edit(id: string): Promise<void> {
+    await this.node(id).locator('.red-ui-flow-node').first().dblclick();
+    await this.page.locator('.netring-panel').waitFor();
+    await this.#settled();
+  }
+
+  async done(): Promise<void> {
+    await this.page.click('#node-dialog-ok');
+    await this.#closed();
+  }
+
+  async cancel(): Promise<void> {
+    await this.page.click('#node-dialog-cancel');
+    await this.#closed();
+  }
+
+  /** Closes a dialog that a failed test has left open. */
+  async leave(): Promise<void> {
+    if ((await this.page.locator('.red-ui-tray').count()) > 0) await this.cancel();
+  }
+
+  /** Opens a tab of the dialog. The editor takes two clicks on tabs within 400 ms for a double click, so it may need a second one. */
+  async tab(name: string): Promise<void> {
+    const pane = this.page.locator(`#netring-tab-${name}`);
+    const open = async (): Promise<boolean> => {
+      await this.page.locator(`.netring-panel a[href="#netring-tab-${name}"]`).click();
+      return pane
+        .waitFor({ timeout: 450 })
+        .then(() => true)
+        .catch(() => false);
+    };
+    await until(open, 5000, `the tab ${name}`);
+  }
+
+  field(property: string): Locator {
+    return this.page.locator(`#node-input-${property}`);
+  }
+
+  /** Types over what stands in a field, key by key. */
+  async type(property: string, text: string): Promise<void> {
+    await this.field(property).fill('');
+    await this.field(property).pressSequentially(text);
+  }
+
+  error(property: string): Locator {
+    return this.page.locator(`#netring-error-${property}`);
+  }
+
+  /** What the interface picker shows as picked. */
+  picked(): Locator {
+    return this.page.locator('.netring-panel .red-ui-typedInput-option-label');
+  }
+
+  /** The entries of the interface list, which it leaves open. */
+  async openInterfaceList(): Promise<Locator> {
+    await this.page.locator('.netring-panel .red-ui-typedInput-option-trigger').click();
+    const entries = this.page.locator('.red-ui-typedInput-options:visible a');
+    await entries.first().waitFor();
+    return entries;
+  }
+
+  async pickInterface(name: string): Promise<void> {
+    await (await this.openInterfaceList()).filter({ hasText: new RegExp(`^${name} `) }).click();
+    await this.page.waitForFunction(`document.querySelector('#node-input-interface').value === '${name}'`);
+  }
+
+  /** Presses Deploy. Resolves when the runtime has taken the flows. */
+  async deploy(): Promise<void> {
+    const answer = this.page.waitForResponse((response) => response.url().endsWith('/flows') && response.request().method() === 'POST');
+    await this.page.click('#red-ui-header-button-deploy');
+    assert.equal((await answer).status(), 200);
+  }
+
+  status(id: string): Locator {
+    return this.node(id).locator('.red-ui-flow-node-status-label');
+  }
+
+  /** Resolves once the text under the node matches. */
+  async waitForStatus(id: string, pattern: RegExp, ms = 15_000): Promise<string> {
+    const look = async (): Promise<string | undefined> => {
+      const text = (await this.status(id).textContent()) ?? '';
+      return pattern.test(text) ? text : undefined;
+    };
+    return until(look, ms, `status ${String(pattern)} under ${id}`);
+  }
+
+  /** A node's property as the editor holds it. */
+  async property<T>(id: string, name: string): Promise<T> {
+    return this.ask<T>(`RED.nodes.node('${id}')['${name}']`);
+  }
+
+  /** Keeps a picture in .cache/screenshots/<runtime>/, for whoever wants to look. */
+  async screenshot(name: string, path = cache('screenshots', process.env['NETRING_TEST_RUNTIME'] ?? 'unknown')): Promise<void> {
+    mkdirSync(path, { recursive: true });
+    await this.page.screenshot({ path: `${path}/${name}.png` });
+  }
+
+  async #ids(type: string): Promise<string[]> {
+    return this.ask<string[]>(`RED.nodes.filterNodes({ type: '${type}' }).map((node) => node.id)`);
+  }
+
+  /** The dialog slides in; what is clicked before it stands is missed. */
+  async #settled(): Promise<void> {
+    await this.page.waitForFunction('!$(".red-ui-tray").is(":animated") && !$("#red-ui-editor-stack").is(":animated")');
+    await this.page.waitForFunction(
+      'document.querySelector("#netring-interface-state").textContent !== "" || document.querySelector("#node-input-interface").value === ""',
+    );
+  }
+
+  async #closed(): Promise<void> {
+    await this.page.waitForFunction('document.querySelector(".red-ui-tray") === null');
+  }
+}
