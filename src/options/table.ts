@@ -150,7 +150,7 @@ const CAPTURE: readonly OptionRow[] = [
     type: 'boolean',
     default: false,
     argument: 'enable',
-    doc: 'Leaves out frames that this machine sends (Linux 4.20). On the loopback interface every frame is seen twice without it.',
+    doc: 'Leaves out frames that this machine sends (Linux 4.20). Always so on the loopback interface, which would show every frame twice.',
   },
   {
     name: 'busyPollUs',
