@@ -1,19 +1,14 @@
 /** What an inject-out node sends through. */
+import type { AsyncSendOptions, SendReport } from '../../src/async/async-injector';
 import type { PacketBatch } from '../../src/batch';
 import type { NetringError } from '../../src/errors';
-
-/** What became of one call. */
-export interface Sent {
-  sent: number;
-  rejected: number;
-  bytes: number;
-}
 
 /** What the node needs of an `AsyncInjector`. */
 export interface FrameSink {
   readonly linkUp: boolean;
   readonly warnings: readonly string[];
-  sendBatch(frames: PacketBatch | readonly Uint8Array[], options: { signal: AbortSignal; fixChecksums: boolean }): Promise<Sent>;
+  /** Tries at once, before it returns; what has no room then waits for it. `report` holds when it rejects, too. */
+  sendBatch(frames: PacketBatch | readonly Uint8Array[], options: AsyncSendOptions): Promise<SendReport>;
   on(event: 'up' | 'down', listener: () => void): unknown;
   on(event: 'gone' | 'error', listener: (error: NetringError) => void): unknown;
   close(): void | Promise<void>;

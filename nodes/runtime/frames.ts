@@ -58,7 +58,10 @@ function framesOfArray(payload: readonly unknown[]): Input {
 }
 
 function refuse(name: string, value: unknown): Error {
-  const what = isObject(value) && !isUint8Array(value) ? `an object whose data is ${shown(value['data'])}` : shown(value);
+  const what =
+    isObject(value) && !ArrayBuffer.isView(value) && !Array.isArray(value)
+      ? `an object whose data is ${shown(value['data'])}`
+      : shown(value);
   return new TypeError(
     `${name} is ${what}: a frame is a Buffer, a Uint8Array or a packet object with such data, or payload is a PacketBatch`,
   );

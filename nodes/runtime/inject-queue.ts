@@ -42,10 +42,15 @@ export class Job {
     this.#problem ??= problem;
   }
 
+  /** Gives up the next `count` frames. */
+  drop(count: number): void {
+    this.report.dropped += count;
+    this.next += count;
+  }
+
   /** Ends the job. What was not dealt with is dropped, because of `reason` when that is an error. */
   end(reason?: Error): void {
-    this.report.dropped += this.frames.length - this.next;
-    this.next = this.frames.length;
+    this.drop(this.frames.length - this.next);
     const error = reason ?? this.#problem;
     const others = this.#problems - 1;
     if (error === this.#problem && error !== undefined && others > 0) error.message += ` (and ${others} more refused)`;

@@ -120,7 +120,7 @@ describe('capture-in', () => {
 
   it('counts what it delivers, with output 1 wired or not', async () => {
     const { flow, a, b } = await captureOn({ statsInterval: '0.2' });
-    flow.node.wires = [[], ['out2']];
+    flow.node.wires = [[], ['second']];
     await flood(lab, a, { count: 1000, length: 100, rate: 2000 });
     const last = await until(() => flow.statistics.findLast(({ packets }) => packets === 1000), 3000, 'all counted');
     assert.equal((await flow.collected('second'))[0]!.topic, b);

@@ -128,7 +128,8 @@ export class TestFlow {
   async refused(message: object, ms = 5000): Promise<string> {
     const before = this.#seen.caught.length;
     this.send(message);
-    return (await this.collected('caught', before + 1, ms))[before]!.error.message;
+    // Node-RED puts the class before it.
+    return (await this.collected('caught', before + 1, ms))[before]!.error.message.replace(/^\w*Error: /, '');
   }
 
   /** Sends a message; resolves when `done` is called without an error. */
