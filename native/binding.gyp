@@ -18,6 +18,7 @@
         "addon/injector.cc",
         "addon/interfaces.cc",
         "addon/loop_registration.cc",
+        "addon/old_glibc.cc",
         "addon/slab_buffer.cc",
         "core/block.cc",
         "core/bpf.cc",
