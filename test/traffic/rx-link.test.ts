@@ -112,8 +112,7 @@ describe('link changes', () => {
     lab.ip(`link del ${wire.a}`);
     await gone;
     lab.ip(`link add ${wire.a} type veth peer name ${wire.b}`);
-    lab.ip(`link set ${wire.a} up`);
-    lab.ip(`link set ${wire.b} up`);
+    for (const end of [wire.a, wire.b]) lab.ip(`link set ${end} addrgenmode none up`);
     await assert.rejects(rx.recv({ signal: AbortSignal.timeout(3000) }), { code: 'ENODEV' });
     const again = asyncCapture(lab, { interface: wire.a });
     await sendFrames(lab, wire.b, [frame('new')]);
