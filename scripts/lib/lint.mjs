@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { filesBelow, hashOf, Memory } from './files.mjs';
 import { inParallel } from './parallel.mjs';
-import { Problem, bin, output, root, run, which } from './run.mjs';
+import { Problem, bin, output as outputOf, root, run, which } from './run.mjs';
 
 const cacheFlags = (name) => ['--cache', '--cache-strategy', 'content', '--cache-location', join(root, '.cache', name)];
 const native = (pattern) => filesBelow(join(root, 'native'), (path) => !path.includes('/build/') && pattern.test(path));
@@ -22,7 +22,11 @@ export function lintChecks({ fix = false } = {}) {
   ];
 }
 
-const quietly = (command, args) => run(command, args, { capture: true });
+/** Rejects with what the tool found, without its command line: that names every file. */
+async function quietly(command, args) {
+  const { code, output } = await run(command, args, { capture: true, mayFail: true });
+  if (code !== 0) throw new Problem(`${output.trimEnd()}\n("npm run format" mends what is only a matter of form)`);
+}
 
 async function clangFormat(fix) {
   const files = [
@@ -35,7 +39,7 @@ async function clangFormat(fix) {
 
 async function clangTidy() {
   const tidy = program('clang-tidy');
-  const version = output(tidy, ['--version']) ?? '';
+  const version = outputOf(tidy, ['--version']) ?? '';
   const good = new Memory('clang-tidy');
   const shared = [version, readFileSync(join(root, '.clang-tidy')), ...native(/\.h$/).map((path) => readFileSync(path))];
   const sources = native(/\/(core|addon|sandbox)\/[^/]*\.cc$/).map((path) => ({ path, key: hashOf(path, readFileSync(path), ...shared) }));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Lab } from '../support/lab';
 import { root } from '../support/paths';
-import { Child, output } from '../support/process';
+import { type Child, output } from '../support/process';
 import { until } from '../support/wait';
 import { Witness, flood } from '../support/witness';
 
