@@ -154,4 +154,3 @@ function checkTimeout(timeoutMs: number): number {
   if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) throw new TypeError(`timeoutMs must be a number, not ${String(timeoutMs)}`);
   return timeoutMs < 0 ? -1 : Math.min(timeoutMs, 0x7fff_ffff);
 }
-

@@ -1,5 +1,5 @@
-// Type and size checks at the boundary. Meaning was checked in TypeScript; a wrong type here is a bug, answered with a TypeError and never with
-// a crash. After a false return an exception is pending: return to JavaScript at once.
+// Type and size checks at the boundary. Meaning was checked in TypeScript; a wrong type here is a bug, answered with a
+// TypeError and never with a crash. After a false return an exception is pending: return to JavaScript at once.
 #ifndef NETRING_ADDON_ARGUMENTS_H_
 #define NETRING_ADDON_ARGUMENTS_H_
 

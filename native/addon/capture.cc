@@ -10,8 +10,8 @@ namespace netring {
 
 namespace {
 
-// Bytes of slab that a block's packets can need at most: header, records and frames. The block's own length is a bound for the latter two,
-// because what the kernel puts before each frame is longer than a record.
+// Bytes of slab that a block's packets can need at most: header, records and frames. The block's own length is a bound
+// for the latter two, because what the kernel puts before each frame is longer than a record.
 size_t slab_bytes(const tpacket_block_desc& block, size_t block_size) {
   return sizeof(BatchHeader) + std::min<size_t>(block.hdr.bh1.blk_len, block_size);
 }
@@ -75,8 +75,8 @@ bool CaptureWrap::read_config(const Napi::Object& object, CaptureConfig* config)
       !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
       !reader.read("busyPollUs", &config->busy_poll_us, INT32_MAX) || !reader.read("reuseport", &config->reuseport) ||
       !reader.read("rcvbuf", &config->rcvbuf, INT32_MAX) || !reader.read("rcvbufForce", &config->rcvbuf_force) ||
-      !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) || !reader.read("fanout", &fanout, -1, UINT16_MAX) ||
-      !reader.read("fanoutGroup", &group, UINT16_MAX) ||
+      !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) ||
+      !reader.read("fanout", &fanout, -1, UINT16_MAX) || !reader.read("fanoutGroup", &group, UINT16_MAX) ||
       !reader.read("maxBufferedBytes", &max_buffered_bytes_, 0, kMostSafe))
     return false;
   config->fanout = static_cast<int32_t>(fanout);
@@ -235,8 +235,8 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
     }
     auto* header = reinterpret_cast<BatchHeader*>(slab.data);
     auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
-    const uint32_t packets = capture->copy_current(header, records, slab.data + index_bytes,
-                                                   static_cast<uint32_t>(slab.size - index_bytes));
+    const uint32_t packets =
+        capture->copy_current(header, records, slab.data + index_bytes, static_cast<uint32_t>(slab.size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
     capture->release_block();
     if (packets != 0) return wrap_slab(env, pool_, slab);

@@ -1,4 +1,5 @@
-// What belongs to one JavaScript environment (the main thread or a worker): the factory of its errors and the handles to close at its end.
+// What belongs to one JavaScript environment (the main thread or a worker): the factory of its errors and the handles
+// to close at its end.
 #ifndef NETRING_ADDON_ENVIRONMENT_H_
 #define NETRING_ADDON_ENVIRONMENT_H_
 
@@ -28,8 +29,8 @@ class Environment {
   void add(Closable* handle) { handles_.insert(handle); }
   void remove(Closable* handle) { handles_.erase(handle); }
 
-  // libuv handles may only be freed in their close callback, and a worker's loop must be empty of them before it ends: the clean-up hook waits
-  // until the count is back to zero.
+  // libuv handles may only be freed in their close callback, and a worker's loop must be empty of them before it ends:
+  // the clean-up hook waits until the count is back to zero.
   void handle_opened() { ++open_handles_; }
   void handle_closed();
 

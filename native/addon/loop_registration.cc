@@ -67,8 +67,9 @@ void LoopRegistration::on_link(uv_poll_t* handle, int /*status*/, int /*events*/
 
 void LoopRegistration::socket_ready(int status) {
   if (status < 0) {
-    // libuv answers POLLERR by stopping the handle (src/unix/poll.c) and leaves SO_ERROR standing, which would make every later poll() return at
-    // once. ENETDOWN is the link's business and comes through rtnetlink as well, so it is no event of its own.
+    // libuv answers POLLERR by stopping the handle (src/unix/poll.c) and leaves SO_ERROR standing, which would make
+    // every later poll() return at once. ENETDOWN is the link's business and comes through rtnetlink as well, so it is
+    // no event of its own.
     polling_ = false;
     const int error = take_socket_error(socket_);
     if (error != 0 && error != ENETDOWN) emit(LoopEvent::kError, error);
@@ -104,8 +105,10 @@ void LoopRegistration::link_changed() {
 void LoopRegistration::emit(LoopEvent event, int detail) {
   if (listener_.IsEmpty()) return;
   const Napi::HandleScope scope(env_);
-  // MakeCallback runs the microtasks after it. An exception of the listener is the process's to handle, as with any callback of Node's.
-  listener_.MakeCallback(env_.Global(), {Napi::Number::New(env_, static_cast<uint32_t>(event)), Napi::Number::New(env_, detail)});
+  // MakeCallback runs the microtasks after it. An exception of the listener is the process's to handle, as with any
+  // callback of Node's.
+  listener_.MakeCallback(env_.Global(),
+                         {Napi::Number::New(env_, static_cast<uint32_t>(event)), Napi::Number::New(env_, detail)});
   if (env_.IsExceptionPending()) {
     napi_value error = nullptr;
     napi_get_and_clear_last_exception(env_, &error);

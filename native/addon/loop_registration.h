@@ -1,4 +1,5 @@
-// A handle's registration with the event loop: readiness of its socket, one event per request, and the state of its link.
+// A handle's registration with the event loop: readiness of its socket, one event per request, and the state of its
+// link.
 #ifndef NETRING_ADDON_LOOP_REGISTRATION_H_
 #define NETRING_ADDON_LOOP_REGISTRATION_H_
 
@@ -15,8 +16,8 @@ namespace netring {
 // Mirrors LoopEvent in src/native.ts.
 enum class LoopEvent : uint32_t { kReady = 0, kDown = 1, kUp = 2, kGone = 3, kError = 4 };
 
-// Lives inside a wrapper object. `start` once, `stop` at close; the libuv handles free themselves in their close callbacks, so that the wrapper
-// may be gone by then.
+// Lives inside a wrapper object. `start` once, `stop` at close; the libuv handles free themselves in their close
+// callbacks, so that the wrapper may be gone by then.
 class LoopRegistration {
  public:
   // `events`: UV_READABLE or UV_WRITABLE. `link` outlives the registration.
@@ -31,8 +32,8 @@ class LoopRegistration {
   void stop();
   bool started() const { return socket_poll_ != nullptr; }
 
-  // Asks for one kReady. The poll handle stays active between an event and the next request, so that a busy reader that asks again at once costs
-  // no system call; an event that nobody asked for stops it.
+  // Asks for one kReady. The poll handle stays active between an event and the next request, so that a busy reader that
+  // asks again at once costs no system call; an event that nobody asked for stops it.
   void arm();
   void disarm();
   void ref(bool on);

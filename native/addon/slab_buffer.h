@@ -1,5 +1,5 @@
-// A slab as an ArrayBuffer. It goes back to the pool when the ArrayBuffer dies, never when the batch over it does: a view that was kept keeps its
-// bytes.
+// A slab as an ArrayBuffer. It goes back to the pool when the ArrayBuffer dies, never when the batch over it does: a
+// view that was kept keeps its bytes.
 #ifndef NETRING_ADDON_SLAB_BUFFER_H_
 #define NETRING_ADDON_SLAB_BUFFER_H_
 

@@ -1,7 +1,8 @@
 // The only place that touches words shared with the kernel.
 //
-// The kernel writes a block or slot first and its status word last, behind a barrier; we read the status with acquire before the content, and
-// give the memory back with a release store after the last access to it (Documentation/networking/packet_mmap.rst).
+// The kernel writes a block or slot first and its status word last, behind a barrier; we read the status with acquire
+// before the content, and give the memory back with a release store after the last access to it
+// (Documentation/networking/packet_mmap.rst).
 #ifndef NETRING_CORE_ATOMICS_H_
 #define NETRING_CORE_ATOMICS_H_
 

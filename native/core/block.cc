@@ -25,9 +25,7 @@ struct RingPacket {
   uint32_t status() const { return header->tp_status; }
   bool has_tag() const { return (status() & TP_STATUS_VLAN_VALID) != 0; }
   uint16_t tci() const { return static_cast<uint16_t>(header->hv1.tp_vlan_tci); }
-  uint16_t tpid() const {
-    return (status() & TP_STATUS_VLAN_TPID_VALID) != 0 ? header->hv1.tp_vlan_tpid : ETH_P_8021Q;
-  }
+  uint16_t tpid() const { return (status() & TP_STATUS_VLAN_TPID_VALID) != 0 ? header->hv1.tp_vlan_tpid : ETH_P_8021Q; }
 };
 
 // Hands every packet of a block that can be read safely to `visit`, which returns false to end the walk.
@@ -38,7 +36,8 @@ void walk(uint8_t* block, uint32_t block_size, Visit visit) {
   const uint32_t end = std::min(header.blk_len, block_size);
   uint32_t offset = header.offset_to_first_pkt;
   for (uint32_t i = 0; i < packets_in_block(descriptor, block_size); ++i) {
-    if (offset % alignof(tpacket3_hdr) != 0 || offset > end || end - offset < kAddressOffset + sizeof(sockaddr_ll)) return;
+    if (offset % alignof(tpacket3_hdr) != 0 || offset > end || end - offset < kAddressOffset + sizeof(sockaddr_ll))
+      return;
     const auto* packet = reinterpret_cast<const tpacket3_hdr*>(block + offset);
     const uint32_t room = end - offset;
     if (packet->tp_mac < kAddressOffset + sizeof(sockaddr_ll) || packet->tp_mac > room ||
@@ -75,7 +74,8 @@ bool accepted(const RingPacket& packet, const BlockReader& reader, uint32_t* len
   return accept != 0;
 }
 
-// Puts the tag back where it was on the wire, into the four bytes kept free before the frame. Returns the frame's new begin.
+// Puts the tag back where it was on the wire, into the four bytes kept free before the frame. Returns the frame's new
+// begin.
 uint8_t* insert_tag(const RingPacket& packet, uint32_t length) {
   const uint32_t before = static_cast<uint32_t>(packet.header->tp_mac) - kAddressOffset - sizeof(sockaddr_ll);
   if (!packet.has_tag() || length < kAddressesLength || before < kVlanTagLength) return packet.frame;
@@ -154,8 +154,9 @@ uint32_t packets_in_block(const tpacket_block_desc* block, uint32_t block_size) 
 
 BlockCount index_block(uint8_t* block, uint32_t block_size, const BlockReader& reader, BatchHeader* header,
                        PacketRecord* records) {
-  return read_block(block, block_size, reader, header, records,
-                    [block](const uint8_t* frame, uint32_t /*length*/) { return static_cast<uint32_t>(frame - block); });
+  return read_block(block, block_size, reader, header, records, [block](const uint8_t* frame, uint32_t /*length*/) {
+    return static_cast<uint32_t>(frame - block);
+  });
 }
 
 BlockCount copy_block(uint8_t* block, uint32_t block_size, const BlockReader& reader, BatchHeader* header,

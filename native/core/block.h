@@ -1,5 +1,5 @@
-// A retired block of a TPACKET_V3 ring, read into records. Everything the ring says is checked against the block before it is used: a wrong offset
-// ends the walk, it never leads outside.
+// A retired block of a TPACKET_V3 ring, read into records. Everything the ring says is checked against the block before
+// it is used: a wrong offset ends the walk, it never leads outside.
 #ifndef NETRING_CORE_BLOCK_H_
 #define NETRING_CORE_BLOCK_H_
 
@@ -16,8 +16,8 @@ namespace netring {
 // Bytes the kernel leaves free before each frame (PACKET_RESERVE), in which the VLAN tag it stripped is put back.
 inline constexpr uint32_t kVlanTagLength = 4;
 
-// Fewest bytes that a packet takes of a block: tpacket3_hdr and sockaddr_ll, aligned, and the link-layer header's place. No record is longer,
-// which is why a slab as large as the block always holds the batch.
+// Fewest bytes that a packet takes of a block: tpacket3_hdr and sockaddr_ll, aligned, and the link-layer header's
+// place. No record is longer, which is why a slab as large as the block always holds the batch.
 inline constexpr uint32_t kLeastPacketFootprint = 80;
 
 struct BlockReader {
@@ -37,8 +37,8 @@ struct BlockCount {
 // Number of packets a block claims to hold, no more than fit into it.
 uint32_t packets_in_block(const tpacket_block_desc* block, uint32_t block_size);
 
-// Fills `header` and `records` (room for `packets_in_block`), offsets counted from the block's begin. Re-inserts stripped VLAN tags in the ring
-// itself, so a block is read once only.
+// Fills `header` and `records` (room for `packets_in_block`), offsets counted from the block's begin. Re-inserts
+// stripped VLAN tags in the ring itself, so a block is read once only.
 BlockCount index_block(uint8_t* block, uint32_t block_size, const BlockReader& reader, BatchHeader* header,
                        PacketRecord* records);
 

@@ -124,7 +124,8 @@ uint32_t run_filter(std::span<const sock_filter> program, const FilterContext& c
             value = memory[insn.k % BPF_MEMWORDS];
             break;
           case BPF_ABS:
-            // Only a constant offset reaches the ancillary data: the kernel decides that when it translates the program.
+            // Only a constant offset reaches the ancillary data: the kernel decides that when it translates the
+            // program.
             value = static_cast<int32_t>(insn.k) >= SKF_AD_OFF && static_cast<int32_t>(insn.k) < 0
                         ? ancillary(insn.k - static_cast<uint32_t>(SKF_AD_OFF), x, a, context)
                         : load(insn.k, width(insn.code), context);

@@ -1,4 +1,5 @@
-// A classic BPF machine in user space: for the packets that were already in the ring when the socket's filter was changed.
+// A classic BPF machine in user space: for the packets that were already in the ring when the socket's filter was
+// changed.
 #ifndef NETRING_CORE_BPF_H_
 #define NETRING_CORE_BPF_H_
 
@@ -24,8 +25,9 @@ struct FilterContext {
   bool vlan_present = false;
 };
 
-// The bytes of the frame that the program accepts, 0 when it refuses. A load outside the frame refuses, as in the kernel; ancillary data the ring
-// does not carry (CPU, mark, queue, random) reads as 0. The program must have passed the kernel's check (SO_ATTACH_FILTER).
+// The bytes of the frame that the program accepts, 0 when it refuses. A load outside the frame refuses, as in the
+// kernel; ancillary data the ring does not carry (CPU, mark, queue, random) reads as 0. The program must have passed
+// the kernel's check (SO_ATTACH_FILTER).
 uint32_t run_filter(std::span<const sock_filter> program, const FilterContext& context);
 
 }  // namespace netring

@@ -37,8 +37,8 @@ Result<std::unique_ptr<Capture>> Capture::open(const CaptureConfig& config) {
   return capture;
 }
 
-// socket(0) -> options -> filter -> ring -> mmap -> bind -> promiscuous -> fanout. The socket has no protocol until bind, so the ring is empty and
-// filtered before the first frame; fanout wants a bound socket.
+// socket(0) -> options -> filter -> ring -> mmap -> bind -> promiscuous -> fanout. The socket has no protocol until
+// bind, so the ring is empty and filtered before the first frame; fanout wants a bound socket.
 Status Capture::configure(const CaptureConfig& config) {
   const int fd = socket_.get();
   snap_len_ = config.snap_len;
@@ -51,7 +51,8 @@ Status Capture::configure(const CaptureConfig& config) {
     const Status s = packet_option(PACKET_TIMESTAMP, static_cast<int>(config.timestamp_flags), "PACKET_TIMESTAMP");
     if (!s.ok()) return s;
   }
-  // Loopback shows every frame twice, going out and coming in (libpcap's linux_check_direction drops the former as well).
+  // Loopback shows every frame twice, going out and coming in (libpcap's linux_check_direction drops the former as
+  // well).
   if (config.ignore_outgoing || (link_.info().flags & IFF_LOOPBACK) != 0) {
     if (const Status s = packet_option(PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING"); !s.ok()) return s;
   }
@@ -59,7 +60,8 @@ Status Capture::configure(const CaptureConfig& config) {
     const Status s = set_option(fd, SOL_SOCKET, SO_BUSY_POLL, static_cast<int>(config.busy_poll_us), "SO_BUSY_POLL");
     if (!s.ok()) return s;
   }
-  // Newer kernels refuse SO_REUSEPORT on AF_PACKET (EOPNOTSUPP on 6.18); it never changed what a packet socket receives.
+  // Newer kernels refuse SO_REUSEPORT on AF_PACKET (EOPNOTSUPP on 6.18); it never changed what a packet socket
+  // receives.
   if (config.reuseport && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT").ok())
     warnings_.emplace_back("reuseport: this kernel does not know SO_REUSEPORT on packet sockets; opened without it");
   if (config.rcvbuf != 0) {
@@ -107,11 +109,13 @@ Status Capture::set_up_ring(const CaptureConfig& config) {
 
 Status Capture::join_fanout(const CaptureConfig& config) {
   const int argument = config.fanout << 16 | config.fanout_group;
-  if (const Status s = set_option(socket_.get(), SOL_PACKET, PACKET_FANOUT, argument, "PACKET_FANOUT"); !s.ok()) return s;
+  if (const Status s = set_option(socket_.get(), SOL_PACKET, PACKET_FANOUT, argument, "PACKET_FANOUT"); !s.ok())
+    return s;
   // With PACKET_FANOUT_FLAG_UNIQUEID the kernel has chosen the id.
   int joined = 0;
   socklen_t size = sizeof joined;
-  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_FANOUT, &joined, &size) != 0) return Status::failed("PACKET_FANOUT");
+  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_FANOUT, &joined, &size) != 0)
+    return Status::failed("PACKET_FANOUT");
   fanout_group_ = joined & 0xffff;
   return {};
 }
@@ -159,12 +163,13 @@ uint32_t Capture::count(const BlockCount& read) {
 }
 
 uint32_t Capture::index_current(BatchHeader* header, PacketRecord* records) {
-  return count(index_block(reinterpret_cast<uint8_t*>(block_at(current_)), request_.tp_block_size, reader(), header, records));
+  return count(
+      index_block(reinterpret_cast<uint8_t*>(block_at(current_)), request_.tp_block_size, reader(), header, records));
 }
 
 uint32_t Capture::copy_current(BatchHeader* header, PacketRecord* records, uint8_t* bytes, uint32_t capacity) {
-  return count(copy_block(reinterpret_cast<uint8_t*>(block_at(current_)), request_.tp_block_size, reader(), header, records,
-                          bytes, capacity));
+  return count(copy_block(reinterpret_cast<uint8_t*>(block_at(current_)), request_.tp_block_size, reader(), header,
+                          records, bytes, capacity));
 }
 
 void Capture::release_block() {
@@ -174,7 +179,8 @@ void Capture::release_block() {
 }
 
 Result<bool> Capture::wait(int timeout_ms) {
-  // The deadline is kept across interruptions: restarting the full timeout would let a regular signal stretch it for ever.
+  // The deadline is kept across interruptions: restarting the full timeout would let a regular signal stretch it for
+  // ever.
   const int64_t deadline = monotonic_ms() + timeout_ms;
   while (current_block() == nullptr) {
     if (link_.gone()) return Status{ENODEV, "poll"};
@@ -192,8 +198,9 @@ Result<bool> Capture::wait(int timeout_ms) {
 
 Status Capture::set_filter(std::vector<sock_filter> program) {
   if (const Status s = attach_filter(socket_.get(), program); !s.ok()) return s;
-  // Blocks that are retired now, the one being filled, and one more for a frame that another CPU was just putting into the ring when the filter
-  // was swapped: any of them may hold what the old filter let in. Judging a frame twice by the new one changes nothing.
+  // Blocks that are retired now, the one being filled, and one more for a frame that another CPU was just putting into
+  // the ring when the filter was swapped: any of them may hold what the old filter let in. Judging a frame twice by the
+  // new one changes nothing.
   uint32_t blocks = 2;
   for (uint32_t i = current_; blocks < request_.tp_block_nr && retired(i); i = (i + 1) % request_.tp_block_nr) ++blocks;
   refilter_ = std::move(program);

@@ -1,4 +1,5 @@
-// A TPACKET_V3 receive ring on one interface: opened in an order that lets no foreign or unfiltered frame in, read block by block.
+// A TPACKET_V3 receive ring on one interface: opened in an order that lets no foreign or unfiltered frame in, read
+// block by block.
 #ifndef NETRING_CORE_CAPTURE_H_
 #define NETRING_CORE_CAPTURE_H_
 
@@ -76,7 +77,8 @@ class Capture {
   // Blocks until a block is retired. False after the timeout (-1: none); ENODEV when the interface is deleted.
   Result<bool> wait(int timeout_ms);
 
-  // Swaps the filter without touching the ring. Packets that the old one has let in are judged by the new one as they are read.
+  // Swaps the filter without touching the ring. Packets that the old one has let in are judged by the new one as they
+  // are read.
   Status set_filter(std::vector<sock_filter> program);
 
   const CaptureTotals& read_totals();
@@ -91,8 +93,8 @@ class Capture {
   tpacket_block_desc* block_at(uint32_t index) const;
   bool retired(uint32_t index) const;
 
-  // Destroyed in reverse order: the mapping before the socket, which stays alive in the kernel, promiscuous and filling the ring, until both
-  // are gone.
+  // Destroyed in reverse order: the mapping before the socket, which stays alive in the kernel, promiscuous and filling
+  // the ring, until both are gone.
   LinkWatch link_;
   UniqueFd socket_;
   std::shared_ptr<Mapping> ring_;

@@ -58,7 +58,7 @@ int Injector::link_error() const {
   if (link_.gone()) return ENXIO;
   // The kernel refuses only an interface that is down. Without a carrier it accepts every frame and drops it in
   // silence.
-  return link_.info().up() ? 0 : ENETDOWN;
+  return link_.passes() ? 0 : ENETDOWN;
 }
 
 uint32_t Injector::in_flight_bytes() const {
@@ -116,6 +116,8 @@ SendResult Injector::flush() {
 
 SendResult Injector::send(const FrameSource& frames, uint32_t first, uint32_t end) {
   SendResult result;
+  // Nothing to send cannot fail.
+  if (first == end) return result;
   result.error = link_error();
   if (result.error == 0) result.error = drain_ring();
   uint32_t next = first;

@@ -1,8 +1,11 @@
 #include "link.h"
 
 #include <linux/if.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "netlink.h"
@@ -110,6 +113,19 @@ Result<LinkWatch> LinkWatch::open(const std::string& name) {
   for (int retry = 0; retry < 3 && info.status().error == ENOBUFS; ++retry) info = query_by_name(socket->get(), name);
   if (!info.ok()) return info.status();
   return LinkWatch(std::move(*socket), std::move(*info));
+}
+
+bool LinkWatch::passes() const {
+  if (!info_.up()) return false;
+  ifreq request{};
+  std::memcpy(request.ifr_name, info_.name.data(), std::min<size_t>(info_.name.size(), IFNAMSIZ - 1));
+  // Fails for an interface that was renamed or deleted just now, which rtnetlink tells.
+  if (::ioctl(socket_.get(), SIOCGIFFLAGS, &request) != 0) return true;
+  const auto now = static_cast<uint32_t>(static_cast<uint16_t>(request.ifr_flags));
+  // These 16 bits have no place for the carrier. IFF_RUNNING follows it, but is off by itself on a link that waits for
+  // authentication.
+  const uint32_t lost = info_.flags & ~now;
+  return (lost & (IFF_UP | IFF_RUNNING)) == 0;
 }
 
 LinkWatch::Change LinkWatch::update() {

@@ -38,6 +38,10 @@ class LinkWatch {
   int fd() const { return socket_.get(); }
   const LinkInfo& info() const { return info_; }
   bool gone() const { return gone_; }
+  // Whether frames can pass at this moment. Asks the kernel as well: when a carrier is lost it puts a queue that
+  // swallows everything in place some ten milliseconds before rtnetlink reports the loss, and when it comes back that
+  // queue stays until the report.
+  bool passes() const;
 
   // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call.
   // On an overrun of the netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.

@@ -12,8 +12,8 @@
 
 namespace netring {
 
-// A raw AF_PACKET socket with protocol 0: it receives nothing until `bind_packet_socket` gives it a protocol, so that no frame of another
-// interface, and none that the filter refuses, can slip in while it is being set up.
+// A raw AF_PACKET socket with protocol 0: it receives nothing until `bind_packet_socket` gives it a protocol, so that
+// no frame of another interface, and none that the filter refuses, can slip in while it is being set up.
 Result<UniqueFd> open_packet_socket();
 
 // `protocol` in host byte order; 0 for a socket that only sends.

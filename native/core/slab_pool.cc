@@ -10,7 +10,9 @@ SlabPool::~SlabPool() { close(); }
 
 size_t SlabPool::slab_size(size_t bytes) { return std::bit_ceil(std::max(bytes, kSmallest)); }
 
-size_t SlabPool::class_of(size_t size) { return static_cast<size_t>(std::countr_zero(size) - std::countr_zero(kSmallest)); }
+size_t SlabPool::class_of(size_t size) {
+  return static_cast<size_t>(std::countr_zero(size) - std::countr_zero(kSmallest));
+}
 
 SlabPool::Slab SlabPool::take(size_t bytes) {
   const size_t size = slab_size(bytes);

@@ -1,4 +1,5 @@
-// Memory for owned batches. A fresh buffer for every block costs page faults and zeroing, 2 to 10 times the copy itself, so slabs go round.
+// Memory for owned batches. A fresh buffer for every block costs page faults and zeroing, 2 to 10 times the copy
+// itself, so slabs go round.
 #ifndef NETRING_CORE_SLAB_POOL_H_
 #define NETRING_CORE_SLAB_POOL_H_
 
@@ -12,8 +13,8 @@ namespace netring {
 class SlabPool {
  public:
   static constexpr size_t kSmallest = 4096;
-  // Free slabs kept for reuse. The collector gives slabs back some dozens at a time; what is beyond goes back to the system, so that a burst of
-  // hoarded batches does not stay in the process for ever.
+  // Free slabs kept for reuse. The collector gives slabs back some dozens at a time; what is beyond goes back to the
+  // system, so that a burst of hoarded batches does not stay in the process for ever.
   static constexpr size_t kMostFree = size_t{64} << 20;
 
   SlabPool() = default;

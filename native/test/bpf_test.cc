@@ -1,4 +1,5 @@
-// The cBPF machine against the kernel's own: the same program over the same frames, through a socket pair of packet type.
+// The cBPF machine against the kernel's own: the same program over the same frames, through a socket pair of packet
+// type.
 #include "../core/bpf.h"
 
 #include <sys/socket.h>
@@ -21,7 +22,8 @@ uint32_t run(const std::vector<sock_filter>& program, const std::vector<uint8_t>
   return run_filter(program, context);
 }
 
-// What the kernel makes of it: a filter on a datagram socket truncates what is sent to it, or swallows it. nullopt: the program is refused.
+// What the kernel makes of it: a filter on a datagram socket truncates what is sent to it, or swallows it. nullopt: the
+// program is refused.
 std::optional<uint32_t> run_in_kernel(const std::vector<sock_filter>& program, const std::vector<uint8_t>& frame) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair) != 0) return std::nullopt;
@@ -77,14 +79,36 @@ void division_by_zero_refuses() {
 void agrees_with_the_kernel() {
   std::mt19937 random(4);
   const uint16_t codes[] = {
-      BPF_LD | BPF_W | BPF_ABS,   BPF_LD | BPF_H | BPF_ABS,   BPF_LD | BPF_B | BPF_ABS,  BPF_LD | BPF_H | BPF_IND,
-      BPF_LD | BPF_B | BPF_IND,   BPF_LD | BPF_IMM,           BPF_LD | BPF_W | BPF_LEN,  BPF_LDX | BPF_B | BPF_MSH,
-      BPF_LDX | BPF_IMM,          BPF_ALU | BPF_ADD | BPF_K,  BPF_ALU | BPF_SUB | BPF_X, BPF_ALU | BPF_MUL | BPF_K,
-      BPF_ALU | BPF_AND | BPF_K,  BPF_ALU | BPF_OR | BPF_X,   BPF_ALU | BPF_XOR | BPF_X, BPF_ALU | BPF_DIV | BPF_X,
-      BPF_ALU | BPF_MOD | BPF_X,  BPF_ALU | BPF_LSH | BPF_K,  BPF_ALU | BPF_RSH | BPF_K, BPF_ALU | BPF_NEG,
-      BPF_MISC | BPF_TAX,         BPF_MISC | BPF_TXA,         BPF_ST,                    BPF_LD | BPF_MEM,
-      BPF_JMP | BPF_JEQ | BPF_K,  BPF_JMP | BPF_JGT | BPF_X,  BPF_JMP | BPF_JGE | BPF_K, BPF_JMP | BPF_JSET | BPF_K,
-      BPF_JMP | BPF_JA,           BPF_RET | BPF_A,
+      BPF_LD | BPF_W | BPF_ABS,
+      BPF_LD | BPF_H | BPF_ABS,
+      BPF_LD | BPF_B | BPF_ABS,
+      BPF_LD | BPF_H | BPF_IND,
+      BPF_LD | BPF_B | BPF_IND,
+      BPF_LD | BPF_IMM,
+      BPF_LD | BPF_W | BPF_LEN,
+      BPF_LDX | BPF_B | BPF_MSH,
+      BPF_LDX | BPF_IMM,
+      BPF_ALU | BPF_ADD | BPF_K,
+      BPF_ALU | BPF_SUB | BPF_X,
+      BPF_ALU | BPF_MUL | BPF_K,
+      BPF_ALU | BPF_AND | BPF_K,
+      BPF_ALU | BPF_OR | BPF_X,
+      BPF_ALU | BPF_XOR | BPF_X,
+      BPF_ALU | BPF_DIV | BPF_X,
+      BPF_ALU | BPF_MOD | BPF_X,
+      BPF_ALU | BPF_LSH | BPF_K,
+      BPF_ALU | BPF_RSH | BPF_K,
+      BPF_ALU | BPF_NEG,
+      BPF_MISC | BPF_TAX,
+      BPF_MISC | BPF_TXA,
+      BPF_ST,
+      BPF_LD | BPF_MEM,
+      BPF_JMP | BPF_JEQ | BPF_K,
+      BPF_JMP | BPF_JGT | BPF_X,
+      BPF_JMP | BPF_JGE | BPF_K,
+      BPF_JMP | BPF_JSET | BPF_K,
+      BPF_JMP | BPF_JA,
+      BPF_RET | BPF_A,
   };
   int compared = 0;
   for (int round = 0; round < 60'000; ++round) {

@@ -251,6 +251,7 @@ export class AsyncCapture<S extends Capture = Capture>
   }
 
   #assertOpen(): void {
-    if (this.#handle.closed) throw this.#ended ?? NetringError.io('ECANCELED', `the capture on ${this.interface} is closed`, this.interface);
+    if (this.#handle.closed)
+      throw this.#ended ?? NetringError.io('ECANCELED', `the capture on ${this.interface} is closed`, this.interface);
   }
 }

@@ -68,17 +68,35 @@ describe('fanout', () => {
 
   it('FO-04 hash: a flow stays with one member, flows spread', async () => {
     const members = [join({ fanoutMode: 'hash' }), join({ fanoutMode: 'hash' })];
-    await sendFrames(lab, wire.b, Array.from({ length: 20 }, () => udp(1000)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 20 }, () => udp(1000)),
+    );
     assert.deepEqual((await received(...members)).sort(), [0, 20]);
-    await sendFrames(lab, wire.b, Array.from({ length: 200 }, (_, i) => udp(2000 + i)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 200 }, (_, i) => udp(2000 + i)),
+    );
     const spread = await received(...members);
-    assert.equal(spread.reduce((a, b) => a + b), 220);
-    assert.ok(spread.every((count) => count > 40), String(spread));
+    assert.equal(
+      spread.reduce((a, b) => a + b),
+      220,
+    );
+    assert.ok(
+      spread.every((count) => count > 40),
+      String(spread),
+    );
   });
 
   it('FO-05 load-balance: one each in turn', async () => {
     const members = [join({ fanoutMode: 'load-balance' }), join({ fanoutMode: 'load-balance' })];
-    await sendFrames(lab, wire.b, Array.from({ length: 20 }, () => udp(1)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 20 }, () => udp(1)),
+    );
     assert.deepEqual(await received(...members), [10, 10]);
   });
 
@@ -93,10 +111,18 @@ describe('fanout', () => {
     const tiny = { fanoutMode: 'rollover' as const, blockSize: 4096, frameSize: 2048, blockCount: 2, blockTimeoutMs: 1000 };
     const first = join(tiny);
     const second = join(tiny);
-    await sendFrames(lab, wire.b, Array.from({ length: 10 }, () => udp(1)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 10 }, () => udp(1)),
+    );
     const before = await received(first, second);
     assert.deepEqual([...before].sort(), [0, 10]);
-    await sendFrames(lab, wire.b, Array.from({ length: 60 }, () => udp(1)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 60 }, () => udp(1)),
+    );
     const [a = 0, b = 0] = await received(first, second);
     assert.ok(a > 0 && b > 0, `${a} and ${b}`);
   });
@@ -109,15 +135,26 @@ describe('fanout', () => {
     assert.notEqual(other.geometry.fanoutGroup, id);
     other.close();
     const sibling = join({ fanoutMode: 'load-balance', fanoutGroup: id });
-    await sendFrames(lab, wire.b, Array.from({ length: 20 }, () => udp(1)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 20 }, () => udp(1)),
+    );
     assert.deepEqual(await received(first, sibling), [10, 10]);
   });
 
   for (const fanoutMode of ['random', 'queue-mapping'] satisfies FanoutMode[]) {
     it(`${fanoutMode}: every frame goes to exactly one member`, async () => {
       const members = [join({ fanoutMode }), join({ fanoutMode })];
-      await sendFrames(lab, wire.b, Array.from({ length: 40 }, (_, i) => udp(i)));
-      assert.equal((await received(...members)).reduce((a, b) => a + b), 40);
+      await sendFrames(
+        lab,
+        wire.b,
+        Array.from({ length: 40 }, (_, i) => udp(i)),
+      );
+      assert.equal(
+        (await received(...members)).reduce((a, b) => a + b),
+        40,
+      );
     });
   }
 
@@ -137,8 +174,14 @@ describe('fanout', () => {
     lab.ip(`link set ${wire.a} down`);
     lab.ip(`link set ${wire.a} up`);
     await sleep(50);
-    await sendFrames(lab, wire.b, Array.from({ length: 20 }, () => udp(1)));
-    const counts = await Promise.all(members.map(async (member) => (await collect(member, 10)).reduce((sum, batch) => sum + batch.length, 0)));
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 20 }, () => udp(1)),
+    );
+    const counts = await Promise.all(
+      members.map(async (member) => (await collect(member, 10)).reduce((sum, batch) => sum + batch.length, 0)),
+    );
     assert.deepEqual(counts, [10, 10]);
   });
 
@@ -148,7 +191,11 @@ describe('fanout', () => {
     const members = [join(options), join(options)];
     lab.ip(`link set ${down.a} up`);
     lab.ip(`link set ${down.b} up`);
-    await sendFrames(lab, down.b, Array.from({ length: 20 }, () => udp(1)));
+    await sendFrames(
+      lab,
+      down.b,
+      Array.from({ length: 20 }, () => udp(1)),
+    );
     assert.deepEqual(await received(...members), [10, 10]);
   });
 });

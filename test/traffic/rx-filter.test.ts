@@ -13,7 +13,10 @@ describe('filters', () => {
   it('RX-18 a capture opened into a flood never holds a frame of another kind or another interface', async () => {
     const wire = await lab.wire();
     const other = await lab.wire();
-    const noise = [lab.start(probe(), ['flood', wire.b, '400000', '64', '100000']), lab.start(probe(), ['flood', other.b, '400000', '64', '100000'])];
+    const noise = [
+      lab.start(probe(), ['flood', wire.b, '400000', '64', '100000']),
+      lab.start(probe(), ['flood', other.b, '400000', '64', '100000']),
+    ];
     await sleep(100);
     for (let round = 0; round < 20; round++) {
       const rx = Capture.builder({ ...SMALL, interface: wire.a, filter: ONLY_88B6, blockTimeoutMs: 1 }).build();

@@ -168,7 +168,10 @@ describe('lifetimes', () => {
     const stalled = rx.cumulativeStats();
     assert.ok(stalled.bufferedBytes <= limit, `${stalled.bufferedBytes} bytes`);
     assert.ok(stalled.drops > 0, 'the kernel counts what the full ring refuses');
-    assert.equal(stalled.packets, hoard.reduce((sum, batch) => sum + batch.length, 0));
+    assert.equal(
+      stalled.packets,
+      hoard.reduce((sum, batch) => sum + batch.length, 0),
+    );
     const view = hoard[3]?.dataAt(0);
     const bytes = view?.toString('hex');
     hoard = null;
