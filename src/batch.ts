@@ -88,7 +88,7 @@ export class PacketBatch implements Iterable<Packet> {
     return new PacketBatch({
       header,
       index: new Uint32Array(slab, HEADER_WORDS * 4, header[Header.Count]! * RECORD_WORDS),
-      bytes: new Uint8Array(slab, header[Header.BytesOffset]!),
+      bytes: new Uint8Array(slab, header[Header.BytesOffset]),
       interface: interfaceName,
       linkType,
     });

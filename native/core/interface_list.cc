@@ -97,7 +97,7 @@ void collect_next_hops(const MessageView& route, std::set<int>* indices) {
   if (const uint32_t index = route.u32(RTA_OIF, 0); index != 0) indices->insert(static_cast<int>(index));
   std::span<const uint8_t> hops = route.find(RTA_MULTIPATH);
   while (hops.size() >= sizeof(rtnexthop)) {
-    rtnexthop hop;
+    rtnexthop hop{};
     std::memcpy(&hop, hops.data(), sizeof hop);
     if (hop.rtnh_len < sizeof hop || hop.rtnh_len > hops.size()) return;
     indices->insert(hop.rtnh_ifindex);

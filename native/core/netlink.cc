@@ -90,7 +90,7 @@ MessageView::MessageView(const nlmsghdr& message, size_t body_size) {
 std::span<const uint8_t> MessageView::find(uint16_t type) const {
   size_t at = 0;
   while (size_ - at >= sizeof(rtattr)) {
-    rtattr attribute;
+    rtattr attribute{};
     std::memcpy(&attribute, attributes_ + at, sizeof attribute);
     if (attribute.rta_len < sizeof attribute || attribute.rta_len > size_ - at) break;
     if ((attribute.rta_type & NLA_TYPE_MASK) == type)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AsyncCapture, Capture, type CaptureOptions, type FanoutFlag, type FanoutMode } from '@netring/node-red';
+import { type AsyncCapture, Capture, type CaptureOptions, type FanoutFlag, type FanoutMode } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
 import { Child } from '../support/process';
 import { probe, sendFrames } from '../support/witness';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AsyncCapture, Capture, NetringError, type AsyncCaptureEvents } from '@netring/node-red';
+import { type AsyncCapture, Capture, NetringError, type AsyncCaptureEvents } from '@netring/node-red';
 import { Lab } from '../support/lab';
 import { footprint } from '../support/process';
 import { sendFrames } from '../support/witness';
