@@ -29,7 +29,15 @@ interface TypedInputType {
   options?: TypedInputChoice[];
 }
 
+/** A tab of the workspace. */
+interface EditorWorkspace {
+  env?: { name: string; value: string; type: string }[];
+}
+
 declare const RED: {
+  nodes: {
+    workspace(id: string): EditorWorkspace | undefined;
+  };
   tabs: {
     create(options: { id: string; onchange: (tab: EditorTab) => void }): EditorTabs;
   };

@@ -19,6 +19,8 @@ const QUIET = [
 export interface EditorOptions {
   width?: number;
   height?: number;
+  /** Device pixels a pixel. */
+  scale?: number;
 }
 
 /** Opens the editor in a browser with a fresh profile; the lab closes it. */
@@ -46,8 +48,8 @@ export class Editor {
     });
   }
 
-  static async open(browser: Browser, red: NodeRed, { width = 1280, height = 860 }: EditorOptions = {}): Promise<Editor> {
-    const editor = new Editor(await browser.newPage({ viewport: { width, height } }));
+  static async open(browser: Browser, red: NodeRed, { width = 1280, height = 860, scale = 1 }: EditorOptions = {}): Promise<Editor> {
+    const editor = new Editor(await browser.newPage({ viewport: { width, height }, deviceScaleFactor: scale }));
     await editor.page.goto(red.url);
     // The last thing that the editor loads before it can be used.
     await editor.page.waitForSelector('.red-ui-palette-node[data-palette-type="netring-capture-in"]');

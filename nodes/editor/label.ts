@@ -1,0 +1,11 @@
+/** What stands on a node that has no name of its own. */
+import { isEnvironment } from './text';
+
+/** The interface; for a `${NAME}` that the node's tab defines, what it is there. */
+export function interfaceLabel(node: EditorNode): string {
+  const saved = String(node['interface'] ?? '');
+  if (!isEnvironment(saved)) return saved;
+  const variables = RED.nodes.workspace(String(node['z']))?.env ?? [];
+  const variable = variables.find((candidate) => candidate.name === saved.slice(2, -1) && candidate.type === 'str');
+  return variable?.value || saved;
+}
