@@ -1,5 +1,5 @@
 /** The picker of a network interface: a list of those that are there, an environment variable, or any name typed by hand. */
-import { setField } from './fields';
+import { fieldValue, setField } from './fields';
 import { isEnvironment, speedText } from './text';
 
 /** What the admin route tells of an interface. */
@@ -21,7 +21,7 @@ type Listener = (picked: InterfaceChoice | undefined) => void;
  */
 export function createInterfacePicker(node: EditorNode, onPick: Listener = () => undefined): void {
   const picker = $('#netring-interface');
-  const initial = String(node['interface'] ?? '');
+  const initial = fieldValue('interface');
   let known: InterfaceChoice[] | undefined;
 
   picker.val(isEnvironment(initial) ? initial.slice(2, -1) : initial);

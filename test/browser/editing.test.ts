@@ -103,7 +103,7 @@ describe('the panels in a real browser', function () {
   });
 
   it('picks an interface from a list that tells state and address', async () => {
-    const { address } = JSON.parse(lab.ip(`-j link show ${wire.b}`)).at(0) as { address: string };
+    const [{ address }] = JSON.parse(lab.ip(`-j link show ${wire.b}`)) as [{ address: string }];
     await editor.edit(capture);
     assert.match((await editor.error('interface').textContent()) ?? '', /interface is required/);
     const entries = await editor.openInterfaceList();

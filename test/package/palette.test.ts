@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import * as ts from 'typescript';
 import { Lab, type Wire } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
 import { root } from '../support/paths';
@@ -77,6 +78,46 @@ describe('the package', function () {
     assert.ok(compare(newest(symbols, 'GLIBCXX'), [3, 4, 21]) <= 0, `GLIBCXX ${newest(symbols, 'GLIBCXX').join('.')}`);
   });
 
+  it('can be read by the flow library', () => {
+    const types = Object.values(manifest()['node-red'].nodes).map((path) =>
+      registeredType(readFileSync(unpacked(path.replace(/\.js$/, '.html')), 'utf8')),
+    );
+    assert.deepEqual(
+      types.map(({ type, keys }) => [
+        type,
+        ['category', 'color', 'defaults', 'icon', 'inputs', 'outputs'].filter((key) => !keys.includes(key)),
+      ]),
+      [
+        ['netring-capture-in', []],
+        ['netring-inject-out', []],
+      ],
+    );
+    // It takes every file of examples/ for a flow.
+    const used = packed.files
+      .filter((file) => file.path.startsWith('examples/'))
+      .flatMap((file) => JSON.parse(readFileSync(unpacked(file.path), 'utf8')) as FlowNode[])
+      .map((node) => node.type);
+    for (const { type } of types) assert.ok(used.includes(type), `an example of ${type}`);
+  });
+
+  it('loads without a binary for the machine, and says under the node what is missing', async () => {
+    const bare = join(folder, 'bare.tgz');
+    output('tar', ['-czf', bare, '-C', folder, '--exclude=package/native/prebuilds', 'package']);
+    const red = await NodeRed.start(lab, { linked: false, env: LOCKED_DOWN });
+    await upload(red, bare);
+    await red.deploy([
+      { id: 'tab', type: 'tab', label: 'test' },
+      { id: 'capture', type: 'netring-capture-in', z: 'tab', interface: 'lo', wires: [[], []] },
+      { id: 'inject', type: 'netring-inject-out', z: 'tab', interface: 'lo', wires: [[]] },
+    ]);
+    for (const id of ['capture', 'inject']) {
+      assert.deepEqual({ ...(await red.status(id)) }, { fill: 'red', shape: 'ring', text: `no binary for linux-${process.arch}` });
+    }
+    const interfaces = (await (await red.request('/netring/interfaces')).json()) as { error: { message: string } };
+    assert.match(interfaces.error.message, /no native binary/);
+    assert.equal(await red.stop(), 0);
+  });
+
   describe('uploaded through the palette of a stock Node-RED', () => {
     let red: NodeRed;
     let wire: Wire;
@@ -84,9 +125,7 @@ describe('the package', function () {
     before(async () => {
       wire = await lab.wire();
       red = await NodeRed.start(lab, { linked: false, env: LOCKED_DOWN });
-      const form = new FormData();
-      form.append('tarball', new Blob([readFileSync(join(folder, packed.filename))], { type: 'application/gzip' }), packed.filename);
-      await red.request('/nodes', { method: 'POST', body: form, signal: AbortSignal.timeout(60_000) });
+      await upload(red, join(folder, packed.filename));
     });
 
     it('has both nodes, without a restart', async () => {
@@ -132,8 +171,8 @@ describe('the package', function () {
       for (const file of readdirSync(join(root, 'examples', 'flows'))) {
         const name = file.replace(/\.json$/, '');
         assert.ok(listed.includes(name), `${name} in ${listed}`);
-        const flow = await (await red.request(`/library/examples/flows/@netring/node-red/flows/${name}`)).json();
-        assert.deepEqual(flow, JSON.parse(readFileSync(join(root, 'examples', 'flows', file), 'utf8')));
+        const answer = await red.request(`/library/examples/flows/@netring/node-red/flows/${name}`);
+        assert.deepEqual(await answer.json(), JSON.parse(readFileSync(join(root, 'examples', 'flows', file), 'utf8')));
       }
     });
 
@@ -145,6 +184,35 @@ describe('the package', function () {
     });
   });
 });
+
+/** As the palette manager's upload button does. */
+async function upload(red: NodeRed, file: string): Promise<void> {
+  const form = new FormData();
+  form.append('tarball', new Blob([readFileSync(file)], { type: 'application/gzip' }), basename(file));
+  await red.request('/nodes', { method: 'POST', body: form, signal: AbortSignal.timeout(60_000) });
+}
+
+/** What a reader that does not run the scripts finds: the literal type and the literal properties given to registerType. */
+function registeredType(html: string): { type: string; keys: string[] } {
+  const scripts = [...html.matchAll(/<script.+?type=['"]text\/javascript['"].*?>([^]*?)<\/script>/gi)].map(([, script]) => script ?? '');
+  const calls = scripts.flatMap((script) => registrations(ts.createSourceFile('panel.js', script, ts.ScriptTarget.Latest)));
+  assert.equal(calls.length, 1);
+  const [type, definition] = calls[0]?.arguments ?? [];
+  assert.ok(type && ts.isStringLiteral(type) && definition && ts.isObjectLiteralExpression(definition));
+  const literal = definition.properties.filter(ts.isPropertyAssignment).filter(({ initializer }) => !ts.isIdentifier(initializer));
+  return { type: type.text, keys: literal.map(({ name }) => (ts.isIdentifier(name) ? name.text : '')) };
+}
+
+function registrations(node: ts.Node): ts.CallExpression[] {
+  const found: ts.CallExpression[] = [];
+  const visit = (child: ts.Node): void => {
+    if (ts.isCallExpression(child) && ts.isPropertyAccessExpression(child.expression) && child.expression.name.text === 'registerType')
+      found.push(child);
+    ts.forEachChild(child, visit);
+  };
+  visit(node);
+  return found;
+}
 
 function flowOn(wire: Wire): FlowNode[] {
   const count = `const packets = (context.get('packets') || 0) + msg.payload.length;
