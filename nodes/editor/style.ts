@@ -15,13 +15,13 @@ const STYLE = `
 .netring-panel .form-row.netring-check > label { flex: 1 1 auto; width: auto; }
 .netring-panel .form-row.netring-check > input[type=checkbox] { flex: 0 0 auto; width: auto; margin: 0; }
 .netring-panel .form-row.netring-check > input.netring-environment { order: 2; flex: 0 0 160px; width: 160px; }
-.netring-panel .netring-hint { margin: -5px 0 11px 134px; min-height: 1px; font-size: 12px; line-height: 16px; color: var(--red-ui-secondary-text-color); }
+.netring-panel .netring-hint { margin: -5px 0 11px 134px; min-height: 1px; font-size: 12px; line-height: 16px; color: var(--red-ui-primary-text-color); }
 .netring-panel .netring-hint code { font-size: 11px; white-space: normal; }
 .netring-panel .netring-hint.netring-wrong, .netring-panel .netring-hint.netring-error { color: var(--red-ui-text-color-error); }
 .netring-panel .netring-under-check { margin-left: 155px; }
-.netring-panel .netring-unit { color: var(--red-ui-secondary-text-color); white-space: nowrap; }
+.netring-panel .netring-unit { color: var(--red-ui-primary-text-color); white-space: nowrap; }
 .netring-panel .netring-capability { padding: 0 5px; border: 1px solid var(--red-ui-secondary-border-color); border-radius: 3px; font-size: 11px;
-  white-space: nowrap; color: var(--red-ui-secondary-text-color); background: var(--red-ui-tertiary-background); }
+  white-space: nowrap; color: var(--red-ui-primary-text-color); background: var(--red-ui-tertiary-background); }
 .netring-panel .netring-summary { margin: 0 0 14px 134px; padding: 6px 10px; border-left: 3px solid var(--red-ui-border-color-success);
   background: var(--red-ui-tertiary-background); color: var(--red-ui-primary-text-color); }
 .netring-panel .netring-warning { margin: 0 0 12px 134px; padding: 6px 10px; border-left: 3px solid var(--red-ui-border-color-warning);

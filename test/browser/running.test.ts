@@ -64,4 +64,36 @@ describe('a flow drawn with the mouse', function () {
     assert.equal(await editor.property(capture, 'interface'), wire.b);
     assert.equal(await editor.property(capture, 'changed'), false);
   });
+
+  it('has a panel that can be read, in the light and in the dark', async () => {
+    const [major] = (await editor.ask<string>('RED.settings.version')).split('.');
+    // Node-RED before 5 has no dark theme of its own.
+    for (const theme of Number(major) < 5 ? ['light'] : ['light', 'dark']) {
+      await editor.ask(`document.documentElement.classList.toggle('nr-theme-dark', ${theme === 'dark'})`);
+      await editor.edit(capture);
+      await editor.tab('ring');
+      await editor.screenshot(theme);
+      const contrasts = await editor.ask<Record<string, number>>(CONTRASTS);
+      for (const [what, contrast] of Object.entries(contrasts)) assert.ok(contrast > 4.5, `${what} in ${theme}: ${contrast}`);
+      await editor.cancel();
+    }
+  });
 });
+
+/** Contrast (WCAG) of what is read against what it stands on. */
+const CONTRASTS = `(() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = (colour) => channels(colour).slice(0, 3).map((value) => value / 255)
+    .map((value) => (value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
+  const background = (element) => {
+    const own = getComputedStyle(element).backgroundColor;
+    return channels(own)[3] === 0 ? background(element.parentElement) : own;
+  };
+  const contrast = (element) => {
+    const [light, dark] = [luminance(getComputedStyle(element).color), luminance(background(element))].sort((a, b) => b - a);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const parts = ['#netring-ring-summary', '#netring-about-profile', '#netring-tab-ring label', '.netring-capability', '.netring-unit'];
+  return Object.fromEntries(parts.map((part) => [part, contrast(document.querySelector('.netring-panel ' + part))]));
+})()`;
