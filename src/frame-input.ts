@@ -14,8 +14,18 @@ export function frameInput(input: SendInput): FrameInput {
   if (types.isUint8Array(input)) return { count: 1, frames: [input] };
   if (!Array.isArray(input)) throw new TypeError('frames must be a PacketBatch, a Uint8Array or an array of frames');
   const list = input as readonly FrameLike[];
-  if (list.every((frame) => types.isUint8Array(frame))) return { count: list.length, frames: list };
+  let objects = 0;
+  // Not forEach, which leaves out the holes of a sparse array.
+  for (let i = 0; i < list.length; i++) if (isObject(list[i] as FrameLike, i)) objects++;
+  if (objects === 0) return { count: list.length, frames: list as readonly Uint8Array[] };
   // Packet objects bring a status, which tells whether their checksums are finished: columns have a place for it.
   const batch = PacketBatch.from(list);
   return { count: batch.length, memory: batchMemory(batch) };
+}
+
+/** Whether an element is a packet object and not bytes. Throws TypeError when it is neither. */
+function isObject(frame: FrameLike, i: number): boolean {
+  if (types.isUint8Array(frame)) return false;
+  if (typeof frame === 'object' && frame !== null && types.isUint8Array(frame.data)) return true;
+  throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
 }
