@@ -1,0 +1,48 @@
+/** What the transmit tests share. */
+import { AsyncInjector, Injector, PacketBatch, type InjectorOptions } from '@netring/node-red';
+import type { Lab } from '../support/lab';
+import { numberedFrame } from '../support/witness';
+
+/** An injector that the lab closes. */
+export function injector(lab: Lab, options: InjectorOptions): Injector {
+  const opened = Injector.builder(options).build();
+  lab.defer(() => opened.close());
+  return opened;
+}
+
+export function asyncInjector(lab: Lab, options: InjectorOptions): AsyncInjector {
+  const opened = new AsyncInjector(Injector.builder(options).build());
+  lab.defer(() => opened.close());
+  return opened;
+}
+
+/** Numbered frames `first` up to `end`, as the probe judges them. */
+export function numbered(first: number, end: number, length = 64): Buffer[] {
+  return Array.from({ length: end - first }, (_, i) => numberedFrame(first + i, length));
+}
+
+/** A batch of numbered frames that can be numbered anew in place. */
+export class NumberedBatch {
+  readonly batch: PacketBatch;
+  readonly #length: number;
+
+  constructor(count: number, length = 64) {
+    this.batch = PacketBatch.from(numbered(0, count, length));
+    this.#length = length;
+  }
+
+  /** Frames `first` and up; the batch's own memory. */
+  from(first: number): PacketBatch {
+    const { bytes } = this.batch;
+    for (let i = 0; i < this.batch.length; i++) {
+      const at = this.batch.offsetAt(i);
+      const number = first + i;
+      bytes.writeUInt32BE(Math.floor(number / 2 ** 32), at + 14);
+      bytes.writeUInt32BE(number >>> 0, at + 18);
+      for (let k = 22; k < this.#length; k++) bytes[at + k] = (number + k) & 0xff;
+    }
+    return this.batch;
+  }
+}
+
+export const NONE_WRONG = { missing: 0, doubled: 0, changed: 0, unordered: 0, dropped: 0 } as const;
