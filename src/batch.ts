@@ -303,7 +303,7 @@ export class PacketBatch implements Iterable<Packet> {
 
   toString(): string {
     const from = this.#interface === '' ? '' : ` ${this.#interface}`;
-    return `PacketBatch${from} #${this.seqNum}: ${this.#count} packets, ${this.byteLength} bytes`;
+    return `PacketBatch${from} #${this.seqNum}: ${this.#count} ${this.#count === 1 ? 'packet' : 'packets'}, ${this.byteLength} bytes`;
   }
 
   /** A small summary, never the bytes. */

@@ -83,7 +83,7 @@ class Injector {
   SendResult send(const FrameSource& frames, uint32_t first, uint32_t end);
 
  private:
-  // 16 frames a call are as fast as any number (performance.md, table 1); more save little and cost memory.
+  // 16 frames a call are as fast as any number; more save little and cost memory.
   static constexpr uint32_t kChunk = 64;
   static constexpr size_t kScratch = 256 * 1024;
 
