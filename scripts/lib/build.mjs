@@ -9,6 +9,7 @@ import { Problem, bin, root, run } from './run.mjs';
 /** Builds from whatever state the checkout is in. With `generate`, also rewrites what the table of options gives to README.md. */
 export async function build({ generate = false } = {}) {
   await ensurePackages();
+  const sources = sourcesHash();
   const projects = ['tsconfig.json', ...(existsSync(join(root, 'nodes/editor/index.ts')) ? ['nodes/editor/tsconfig.json'] : [])];
   const results = await Promise.all(projects.map(compile));
   if (!existsSync(join(root, 'dist', 'nodes'))) throw new Problem(results.join('\n'));
@@ -21,18 +22,21 @@ export async function build({ generate = false } = {}) {
   if (generate && renderReadme()) console.log('README.md rewritten');
   // Last, because the compiler writes its output in spite of type errors and the rest of the house can be tried with it.
   if (results.some((text) => text !== '')) throw new Problem(results.filter(Boolean).join('\n'));
+  built.keepOnly(new Set());
+  built.add(sources);
 }
 
 /** Builds unless dist/ already stands for these sources. */
 export async function buildIfStale() {
+  if (!built.has(sourcesHash()) || !existsSync(join(root, 'dist', 'nodes', 'inject-out.html'))) await build();
+}
+
+const built = new Memory('build');
+
+function sourcesHash() {
   const sources = ['src', 'nodes', 'icons'].flatMap((part) => filesBelow(join(root, part)));
   const inputs = [...sources, join(root, 'tsconfig.json'), join(root, 'package-lock.json')];
-  const key = hashOf(...inputs.flatMap((path) => [path, readFileSync(path)]));
-  const built = new Memory('build');
-  if (built.has(key) && existsSync(join(root, 'dist', 'nodes', 'inject-out.html'))) return;
-  await build();
-  built.keepOnly(new Set());
-  built.add(key);
+  return hashOf(...inputs.flatMap((path) => [path, readFileSync(path)]));
 }
 
 /** Compiles test/ to dist/test, which must be done after `build()`. */
