@@ -1,12 +1,13 @@
 /** The public surface. */
 export { AsyncCapture, type AsyncCaptureEvents, type ReadableGuard } from './async/async-capture';
-export { AsyncInjector, type AsyncInjectorEvents, type SendReport } from './async/async-injector';
+export { AsyncInjector, type AsyncInjectorEvents, type AsyncSendOptions, type SendReport } from './async/async-injector';
 export { PacketStream } from './async/packet-stream';
 export type { WaitOptions } from './async/wait-list';
 export { isPacketBatch, PacketBatch, type BatchOrigin, type FrameLike, type VlanTag } from './batch';
 export { Capture, CaptureBuilder } from './capture';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
-export { Injector, InjectorBuilder, TxSlot } from './injector';
+export type { SendInput } from './frame-input';
+export { Injector, InjectorBuilder, TxSlot, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
 export type { NativeCaptureGeometry as CaptureGeometry } from './native';
 export type { BpfInsn, Filter } from './options/filter-program';
