@@ -1,6 +1,6 @@
 /**
  * npm run build: compiles the library and the nodes to dist/ and assembles the editor's files beside them.
- * npm run generate (--generate): also rewrites the tables of README.md from the table of options.
+ * npm run generate (--generate): also rewrites the builders and the tables of README.md from the table of options.
  */
 import { build } from './lib/build.mjs';
 import { main } from './lib/run.mjs';

@@ -5,6 +5,7 @@
  * makes Node-RED's clone pass it through (lodash clones only objects whose tag it knows).
  */
 import { inspect } from 'node:util';
+import { isUint8Array } from 'node:util/types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from './native';
 import type { TimestampSource } from './options/values';
 import { Packet, directionOf, packetTypeOf, statusBits, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
@@ -110,11 +111,8 @@ export class PacketBatch implements Iterable<Packet> {
    * Throws TypeError when an element is neither bytes nor a packet object.
    */
   static from(frames: Iterable<FrameLike>, origin: BatchOrigin = {}): PacketBatch {
-    const list = Array.from(frames, (frame): FrameParts => (isBytes(frame) ? { data: frame } : frame));
-    const total = list.reduce((sum, frame, i) => {
-      if (!ArrayBuffer.isView(frame.data)) throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
-      return sum + frame.data.byteLength;
-    }, 0);
+    const list = Array.from(frames, frameParts);
+    const total = list.reduce((sum, frame) => sum + frame.data.byteLength, 0);
     const index = new Uint32Array(list.length * RECORD_WORDS);
     const bytes = Buffer.allocUnsafeSlow(total);
     let offset = 0;
@@ -366,9 +364,11 @@ export function batchLinkType(batch: PacketBatch): number {
   return linkTypeOf(batch);
 }
 
-/** Also true for bytes of another realm, such as the sandbox of a function node. */
-function isBytes(frame: FrameLike): frame is Uint8Array {
-  return ArrayBuffer.isView(frame);
+/** Bytes of another realm, such as the sandbox of a function node, are bytes too. */
+function frameParts(frame: FrameLike, i: number): FrameParts {
+  if (isUint8Array(frame)) return { data: frame };
+  if (typeof frame === 'object' && frame !== null && isUint8Array(frame.data)) return frame;
+  throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
 }
 
 function writeRecord(index: Uint32Array, at: number, offset: number, frame: FrameParts): void {

@@ -15,4 +15,4 @@ export type { CaptureOptions, InjectorOptions } from './options/generated/builde
 export type { FanoutFlag, FanoutMode, RingProfile, TimestampSource } from './options/values';
 export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './packet';
 export { CaptureStats } from './stats';
-export type { PacketSource } from './traits';
+export type { PacketSink, PacketSource } from './traits';

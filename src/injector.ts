@@ -7,6 +7,7 @@ import { InjectorHandle, type Stop } from './injector-handle';
 import { native, SendResult } from './native';
 import { InjectorSetters, type InjectorOptions } from './options/generated/builders';
 import { resolveInjector } from './options/validate';
+import type { PacketSink } from './traits';
 
 export interface SendOptions {
   /** Completes the checksums of captured frames whose status says that they are unfinished, in a copy. Default true. */
@@ -30,7 +31,7 @@ export class InjectorBuilder extends InjectorSetters {
  *
  * A frame has 14 bytes to MTU + 14, and 4 more when it carries an 802.1Q tag.
  */
-export class Injector implements Disposable {
+export class Injector implements PacketSink, Disposable {
   readonly #handle: InjectorHandle;
   /** Views of the slots, made when one is first used. */
   readonly #slots: (Buffer | undefined)[] = [];

@@ -1,5 +1,6 @@
 /** What sources and sinks of packets have in common, after netring's traits. */
 import type { PacketBatch } from './batch';
+import type { TxSlot } from './injector';
 import type { CaptureStats } from './stats';
 
 export interface PacketSource {
@@ -9,4 +10,12 @@ export interface PacketSource {
   nextBatchBlocking(timeoutMs: number): PacketBatch | null;
   stats(): CaptureStats;
   cumulativeStats(): CaptureStats;
+}
+
+export interface PacketSink {
+  readonly fd: number;
+  /** A slot for a frame of `length` bytes; null when all are taken. */
+  allocate(length: number): TxSlot | null;
+  /** Frames the kernel took since the last flush. */
+  flush(): number;
 }

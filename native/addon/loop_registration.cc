@@ -65,17 +65,16 @@ void LoopRegistration::on_link(uv_poll_t* handle, int /*status*/, int /*events*/
   static_cast<LoopRegistration*>(handle->data)->link_changed();
 }
 
+// A listener may close the handle and thereby destroy this object, so that an emit is always the last thing done.
 void LoopRegistration::socket_ready(int status) {
   if (status < 0) {
     // libuv answers POLLERR by stopping the handle (src/unix/poll.c) and leaves SO_ERROR standing, which would make
-    // every later poll() return at once. ENETDOWN is the link's business and comes through rtnetlink as well, so it is
-    // no event of its own.
+    // every later poll() return at once. ENETDOWN is the link's business, which rtnetlink reports as well.
     polling_ = false;
     const int error = take_socket_error(socket_);
-    if (error != 0 && error != ENETDOWN) emit(LoopEvent::kError, error);
-    if (socket_poll_ != nullptr && armed_ && !link_->gone()) arm();
-    link_changed();
-    return;
+    if (armed_ && !link_->gone()) arm();
+    if (error != 0 && error != ENETDOWN) return emit(LoopEvent::kError, error);
+    return link_changed();
   }
   if (!armed_) {
     polling_ = false;
@@ -104,15 +103,16 @@ void LoopRegistration::link_changed() {
 
 void LoopRegistration::emit(LoopEvent event, int detail) {
   if (listener_.IsEmpty()) return;
-  const Napi::HandleScope scope(env_);
+  const Napi::Env env = env_;
+  const Napi::HandleScope scope(env);
   // MakeCallback runs the microtasks after it. An exception of the listener is the process's to handle, as with any
   // callback of Node's.
-  listener_.MakeCallback(env_.Global(),
-                         {Napi::Number::New(env_, static_cast<uint32_t>(event)), Napi::Number::New(env_, detail)});
-  if (env_.IsExceptionPending()) {
+  listener_.MakeCallback(env.Global(),
+                         {Napi::Number::New(env, static_cast<uint32_t>(event)), Napi::Number::New(env, detail)});
+  if (env.IsExceptionPending()) {
     napi_value error = nullptr;
-    napi_get_and_clear_last_exception(env_, &error);
-    napi_fatal_exception(env_, error);
+    napi_get_and_clear_last_exception(env, &error);
+    napi_fatal_exception(env, error);
   }
 }
 

@@ -1,25 +1,29 @@
 /** The TypeScript build: dist/src, dist/nodes and the editor's files beside the latter. */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { assembleEditor, renderReadme } from './editor.mjs';
+import { assembleEditor, writeGenerated } from './editor.mjs';
 import { Memory, filesBelow, hashOf } from './files.mjs';
 import { ensurePackages } from './packages.mjs';
 import { Problem, bin, root, run } from './run.mjs';
 
-/** Builds from whatever state the checkout is in. With `generate`, also rewrites what the table of options gives to README.md. */
+/** Builds from whatever state the checkout is in. With `generate`, first rewrites what the table of options gives. */
 export async function build({ generate = false } = {}) {
   await ensurePackages();
   const sources = sourcesHash();
-  const projects = ['tsconfig.json', ...(existsSync(join(root, 'nodes/editor/index.ts')) ? ['nodes/editor/tsconfig.json'] : [])];
-  const results = await Promise.all(projects.map(compile));
+  const projects = ['tsconfig.json', 'nodes/editor/tsconfig.json'];
+  let results = await Promise.all(projects.map(compile));
   if (!existsSync(join(root, 'dist', 'nodes'))) throw new Problem(results.join('\n'));
+  if (generate) {
+    const changed = writeGenerated();
+    for (const path of changed) console.log(`${path} rewritten`);
+    if (changed.length > 0) results = await Promise.all(projects.map(compile));
+  }
   removeStaleIn('src');
   try {
     removeStaleIn('nodes', new Set(assembleEditor()));
   } catch (error) {
     results.push(`the panels cannot be assembled: ${error.message}`);
   }
-  if (generate && renderReadme()) console.log('README.md rewritten');
   // Last, because the compiler writes its output in spite of type errors and the rest of the house can be tried with it.
   if (results.some((text) => text !== '')) throw new Problem(results.filter(Boolean).join('\n'));
   built.keepOnly(new Set());

@@ -1,5 +1,5 @@
 /** The editor half of the nodes: Node-RED wants one HTML file beside each node's JavaScript, with catalogues and icons next to it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join, relative } from 'node:path';
 import { filesBelow, writeIfChanged } from './files.mjs';
@@ -20,8 +20,7 @@ export function assembleEditor() {
   };
   for (const name of readdirSync(join(root, 'nodes')).filter((file) => file.endsWith('.html'))) {
     const source = readFileSync(join(root, 'nodes', name), 'utf8');
-    const rendered = generator?.renderPanel ? generator.renderPanel(basename(name, '.html'), source) : source;
-    put(join(target, name), withShared(rendered, shared, name));
+    put(join(target, name), withShared(generator.renderPanel(basename(name, '.html'), source), shared, name));
   }
   for (const [from, to] of [
     ['nodes/locales', 'locales'],
@@ -32,27 +31,17 @@ export function assembleEditor() {
   return files;
 }
 
-/** Rewrites the tables of README.md from the table of options. Returns whether it changed. */
-export function renderReadme() {
-  const path = join(root, 'README.md');
-  const generator = optionsGenerator();
-  if (!generator?.renderReadme || !existsSync(path)) return false;
-  return writeIfChanged(path, generator.renderReadme(readFileSync(path, 'utf8')));
-}
+/** Rewrites what is derived from the table of options: the builders and the tables of README.md. Returns the changed files. */
+export const writeGenerated = () => optionsGenerator().writeGenerated(root);
 
-function optionsGenerator() {
-  const path = join(root, 'dist', 'src', 'options', 'generate.js');
-  return existsSync(path) ? require(path) : null;
-}
+const optionsGenerator = () => require(join(root, 'dist', 'src', 'options', 'generate.js'));
 
 /** The panels' shared code as one classic script: the editor loads a node's HTML into a page that knows no modules of ours. */
 function sharedScript() {
-  const entry = join(root, 'nodes', 'editor', 'index.ts');
-  if (!existsSync(entry)) return null;
   // Required here and not at the top: a build that fails for want of packages must be able to say so.
   const { buildSync } = require('esbuild');
   const built = buildSync({
-    entryPoints: [entry],
+    entryPoints: [join(root, 'nodes', 'editor', 'index.ts')],
     bundle: true,
     write: false,
     format: 'iife',
@@ -65,7 +54,6 @@ function sharedScript() {
 }
 
 function withShared(html, script, name) {
-  if (!html.includes(EDITOR_MARKER)) return html;
-  if (script === null) throw new Problem(`nodes/${name} wants ${EDITOR_MARKER}, but there is no nodes/editor/index.ts`);
+  if (!html.includes(EDITOR_MARKER)) throw new Problem(`nodes/${name} has no ${EDITOR_MARKER}`);
   return html.replace(EDITOR_MARKER, () => `<script type="text/javascript">\n${script}</script>`);
 }

@@ -30,7 +30,8 @@ export interface CaptureOptions {
   /** Also receives frames addressed to other stations, for as long as the capture is open. Default false. */
   promiscuous?: boolean;
   /**
-   * Leaves out frames that this machine sends (Linux 4.20). On the loopback interface every frame is seen twice without it. Default false.
+   * Leaves out frames that this machine sends (Linux 4.20). Always so on the loopback interface, which would show every frame twice.
+   * Default false.
    */
   ignoreOutgoing?: boolean;
   /**
@@ -170,7 +171,8 @@ export class CaptureSetters {
   }
 
   /**
-   * Leaves out frames that this machine sends (Linux 4.20). On the loopback interface every frame is seen twice without it. Default false.
+   * Leaves out frames that this machine sends (Linux 4.20). Always so on the loopback interface, which would show every frame twice.
+   * Default false.
    */
   ignoreOutgoing(enable: boolean): this {
     this.#options.ignoreOutgoing = enable;
