@@ -94,11 +94,10 @@ async function runNodeRed(given, folder) {
   const [code, signal] = await closed;
   clearTimeout(late);
   server?.close();
+  if (!stopping) throw new Problem(`Node-RED ended (${signal ?? `exit code ${code}`})`);
   if (given.check) {
     console.log(`check: the flow captured ${captured} packets`);
     if (captured < CHECK_PACKETS) process.exitCode = 1;
-  } else if (!stopping) {
-    throw new Problem(`Node-RED ended (${signal ?? `exit code ${code}`})`);
   }
 }
 

@@ -200,7 +200,7 @@ async function lastLine<T>(child: Child, endInput: boolean, ms = 30_000): Promis
   return JSON.parse(text) as T;
 }
 
-/** tcpdump in a process of its own; `frames()` ends it and returns what it wrote as a pcap file. */
+/** tcpdump, or its like, in a process of its own; `frames()` ends it and returns what it wrote as a pcap file. */
 export class Tcpdump {
   readonly #child: Child;
   readonly #chunks: Buffer[] = [];
@@ -210,10 +210,15 @@ export class Tcpdump {
     child.process.stdout.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
   }
 
-  /** Resolves once tcpdump listens. `args` are its own, such as a filter. */
-  static async open(lab: Lab, iface: string, args: readonly string[] = [], namespace?: number): Promise<Tcpdump> {
-    const child = lab.start('tcpdump', ['-i', iface, '-w', '-', '-U', '--immediate-mode', '-s', '0', '-Z', 'root', ...args], { namespace });
-    await child.says('listening on');
+  /** Resolves once tcpdump listens, to whatever matches the words of the filter. */
+  static async open(lab: Lab, iface: string, filter: readonly string[] = [], namespace?: number): Promise<Tcpdump> {
+    // tcpdump sets its groups, which a user namespace forbids; dumpcap does not.
+    const inUserNamespace = readFileSync('/proc/self/setgroups', 'utf8').trim() === 'deny';
+    const [program, ready, ...args] = inUserNamespace
+      ? ['dumpcap', 'File: -', '-P', '-w', '-', '-i', iface, ...(filter.length === 0 ? [] : ['-f', filter.join(' ')])]
+      : ['tcpdump', 'listening on', '-U', '--immediate-mode', '-s', '0', '-Z', 'root', '-w', '-', '-i', iface, ...filter];
+    const child = lab.start(program ?? '', args, { namespace });
+    await child.says(ready ?? '');
     return new Tcpdump(child);
   }
 
