@@ -13,8 +13,7 @@ import { buildNative, makePrebuilt } from './lib/native.mjs';
 import { runNativeTests } from './lib/native-tests.mjs';
 import { ensurePackages } from './lib/packages.mjs';
 import { main, root } from './lib/run.mjs';
-import { inParallel } from './lib/parallel.mjs';
-import { DEFAULT_RUNTIME, plan, suite } from './lib/suites.mjs';
+import { DEFAULT_RUNTIME, installRuntimes, plan } from './lib/suites.mjs';
 import { installPrograms } from './lib/system.mjs';
 import { Tally, seconds } from './lib/tally.mjs';
 
@@ -31,23 +30,17 @@ async function everything() {
     }),
   ]);
   await Promise.all(lintChecks().map(([title, body]) => tally.check(title, body)));
-  await nativeTests();
+  await Promise.all([nativeTests(), installRuntimes()]);
   if (built.includes(false)) return console.log('\nThe other suites need a build that works.');
   await tally.check('the prebuilt binary asks no more of a system than Node.js 20 does', () => makePrebuilt());
-  const all = plan();
-  for (const each of all.filter(({ suite: name }) => !suite(name).beside)) await oneSuite(each);
-  await inParallel(
-    all.filter(({ suite: name }) => suite(name).beside),
-    (each) => oneSuite({ ...each, quiet: true }),
-  );
+  for (const { suite, runtime } of plan()) await oneSuite(suite, runtime);
 }
 
-async function oneSuite({ suite: name, runtime, ...options }) {
-  const where = `${name} on ${runtime}`;
+async function oneSuite(suite, runtime, mochaArgs) {
+  const where = `${suite} on ${runtime}`;
   const start = performance.now();
-  if (!options.quiet) console.log(`\n== ${where}`);
-  const result = await runSuite(name, runtime, options);
-  if (options.quiet) console.log(`\n== ${where}\n${result.output}`);
+  console.log(`\n== ${where}`);
+  const result = await runSuite(suite, runtime, mochaArgs);
   tally.add(where, result);
   console.log(
     `== ${where}: ${result.passed} passed, ${result.failed.length} failed, ${result.skipped.length} skipped in ${seconds(start)} s`,
@@ -62,12 +55,12 @@ async function nativeTests(filter) {
 async function developing(argument, rest) {
   await ensurePackages();
   if (argument === 'native') return nativeTests(rest[0]);
-  const [name, runtime = DEFAULT_RUNTIME] = argument.split('@');
+  const [suite, runtime = DEFAULT_RUNTIME] = argument.split('@');
   await tally.check('the native part builds', () => buildNative());
   // Each goes on without the other: while one part of the house is being rebuilt, the tests of another still run.
   await tally.check('the package compiles', () => build());
   await tally.check('the tests compile', () => compileTests());
-  if (existsSync(join(root, 'dist', 'test', name))) await oneSuite({ suite: name, runtime, mochaArgs: rest });
+  if (existsSync(join(root, 'dist', 'test', suite))) await oneSuite(suite, runtime, rest);
 }
 
 await main(async () => {

