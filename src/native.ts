@@ -155,6 +155,8 @@ export interface NativeCapture extends NativeWatchable {
   release(): void;
   /** The next retired block, copied into a slab: header, index, bytes. null when there is none; undefined when `maxBufferedBytes` is reached. */
   take(): ArrayBuffer | null | undefined;
+  /** Bytes of slabs under live owned batches now. */
+  readonly bufferedBytes: number;
   /** Whether live owned batches leave room for the next block under `maxBufferedBytes`. */
   readonly hasRoom: boolean;
   /** Blocks the thread until a block is retired. False after the timeout; -1 waits for ever. */

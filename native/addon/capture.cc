@@ -25,6 +25,7 @@ void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceAccessor<&CaptureWrap::geometry>("geometry"),
                                          InstanceAccessor<&CaptureWrap::interface_name>("interfaceName"),
                                          InstanceAccessor<&CaptureWrap::link_up>("linkUp"),
+                                         InstanceAccessor<&CaptureWrap::buffered_bytes>("bufferedBytes"),
                                          InstanceAccessor<&CaptureWrap::has_room>("hasRoom"),
                                          InstanceAccessor<&CaptureWrap::header>("header"),
                                          InstanceAccessor<&CaptureWrap::index>("index"),
@@ -246,6 +247,10 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
 
 bool CaptureWrap::room_for(size_t bytes) const {
   return static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(bytes)) <= max_buffered_bytes_;
+}
+
+Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(pool_->live_bytes()));
 }
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {

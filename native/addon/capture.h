@@ -30,6 +30,7 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   Napi::Value geometry(const Napi::CallbackInfo& info);
   Napi::Value interface_name(const Napi::CallbackInfo& info);
   Napi::Value link_up(const Napi::CallbackInfo& info);
+  Napi::Value buffered_bytes(const Napi::CallbackInfo& info);
   Napi::Value has_room(const Napi::CallbackInfo& info);
   Napi::Value header(const Napi::CallbackInfo& info);
   Napi::Value index(const Napi::CallbackInfo& info);
