@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { run, which } from './run.mjs';
 
-/** Program -> Debian package. */
+/** Program -> Debian packages. */
 const WANTED = {
   'g++': 'build-essential',
   make: 'build-essential',
@@ -10,11 +10,15 @@ const WANTED = {
   objdump: 'binutils',
   ip: 'iproute2',
   unshare: 'util-linux',
-  ethtool: 'ethtool',
+  ps: 'procps',
   tcpdump: 'tcpdump',
   tshark: 'tshark',
+  editcap: 'wireshark-common',
+  capinfos: 'wireshark-common',
+  iperf3: 'iperf3',
   ping: 'iputils-ping',
-  chromium: 'chromium',
+  // Text without a font has no size, and what has no size is not visible.
+  chromium: 'chromium fonts-liberation',
   'clang-format': 'clang-format',
   'clang-tidy': 'clang-tidy',
 };
@@ -25,7 +29,7 @@ export const missingPrograms = (programs) => programs.filter((program) => which(
 export async function installPrograms() {
   const missing = missingPrograms(Object.keys(WANTED));
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((program) => WANTED[program]))];
+  const packages = [...new Set(missing.flatMap((program) => WANTED[program].split(' ')))];
   if (process.getuid() !== 0 || !existsSync('/etc/debian_version')) {
     console.log(`missing programs: ${missing.join(', ')} (Debian packages: ${packages.join(' ')})`);
     return;
