@@ -9,6 +9,11 @@ import type { CaptureSettings } from './options/generated/builders';
 import { toNativeCaptureConfig } from './options/validate';
 import { readCaptureStats, type CaptureStats } from './stats';
 
+const WAIT_SLICE_MS = 100;
+
+/** Tries with the young generation alone: what survives some of them has left it. */
+const MINOR_ROUNDS = 5;
+
 /** What came of a try to read a block. */
 export type Taken = PacketBatch | 'empty' | 'stalled';
 
@@ -105,16 +110,29 @@ export class CaptureHandle {
     requestMinorCollection();
   }
 
-  /** At the memory limit: gives the collector a chance to return the slabs of forgotten batches. */
-  reclaim(): void {
-    if (requestCollection()) this.#collections++;
+  /**
+   * At the memory limit, before it calls the memory held: gives the collector a chance to return the slabs of forgotten batches. `round` counts the
+   * calls since the limit was reached: first the young generation, then everything, at most once a second.
+   */
+  reclaim(round: number): void {
+    if (round > 0 && requestCollection()) this.#collections++;
+    else if (round < MINOR_ROUNDS) {
+      this.#collections++;
+      requestMinorCollection();
+    }
   }
 
   wait(timeoutMs: number): boolean {
     this.#assertOpen();
     // A block that is out would count as readable and make the wait spin.
     this.#borrowed?.release();
-    return this.native.wait(timeoutMs);
+    // In slices: a worker that is terminated, or a process that exits, can only end between two calls.
+    for (let rest = timeoutMs < 0 ? Infinity : timeoutMs; ;) {
+      const start = performance.now();
+      if (this.native.wait(Math.min(Math.ceil(rest), WAIT_SLICE_MS))) return true;
+      rest -= performance.now() - start;
+      if (rest <= 0) return false;
+    }
   }
 
   setFilter(filter: Filter | null): void {

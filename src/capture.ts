@@ -10,6 +10,12 @@ import type { Packet } from './packet';
 import type { CaptureStats } from './stats';
 import type { PacketSource } from './traits';
 
+/** A block that an iteration over packets is in the middle of; empty once another reading call has ended it. */
+interface Walk {
+  readonly batch: PacketBatch;
+  next: number;
+}
+
 let handleOf: (capture: Capture) => CaptureHandle;
 
 export class CaptureBuilder extends CaptureSetters {
@@ -26,6 +32,7 @@ export class CaptureBuilder extends CaptureSetters {
  */
 export class Capture implements PacketSource, Disposable {
   readonly #handle: CaptureHandle;
+  #walk: Walk | undefined;
 
   static {
     handleOf = (capture) => capture.#handle;
@@ -77,7 +84,10 @@ export class Capture implements PacketSource, Disposable {
 
   /**
    * As `nextBatch`, after waiting up to `timeoutMs` milliseconds (-1: for ever) for a block. BLOCKS THE THREAD: in an event loop use
-   * `AsyncCapture`. Throws `Io` / `ENODEV` when the interface is deleted.
+   * `AsyncCapture`. Throws `Io` / `ENODEV` when the interface is deleted and the ring is empty.
+   *
+   * The memory of borrowed blocks is let go of on a turn of the event loop: a program that never lets it turn keeps the rings of captures it has
+   * closed.
    */
   nextBatchBlocking(timeoutMs: number): PacketBatch | null {
     return this.#own().wait(checkTimeout(timeoutMs)) ? this.#handle.borrow() : null;
@@ -93,22 +103,31 @@ export class Capture implements PacketSource, Disposable {
     yield* this.packetsUntil(Date.now() + ms);
   }
 
-  /** Packets until a point in time (milliseconds since the epoch, or a Date); none when it has passed. BLOCKS THE THREAD. */
+  /**
+   * Packets until a point in time (milliseconds since the epoch, or a Date); none when it has passed. The rest of a block that is left goes to the
+   * next iteration. BLOCKS THE THREAD.
+   */
   *packetsUntil(deadline: number | Date): Generator<Packet, void, undefined> {
     const end = Number(deadline);
     for (let rest = end - Date.now(); rest > 0; rest = end - Date.now()) {
-      const batch = this.nextBatchBlocking(Math.ceil(Math.min(rest, this.#handle.settings.pollTimeoutMs)));
-      if (batch === null) continue;
-      for (const packet of batch) {
-        yield packet;
+      const walk = (this.#walk ??= this.#startWalk(Math.max(1, Math.ceil(Math.min(rest, this.#handle.settings.pollTimeoutMs)))));
+      if (walk === undefined) continue;
+      while (walk.next < walk.batch.length) {
+        yield walk.batch.packet(walk.next++);
         if (Date.now() >= end) return;
       }
+      if (this.#walk === walk) this.#walk = undefined;
     }
+  }
+
+  #startWalk(timeoutMs: number): Walk | undefined {
+    const batch = this.nextBatchBlocking(timeoutMs);
+    return batch === null ? undefined : { batch, next: 0 };
   }
 
   /** Counters since the last call of this method. */
   stats(): CaptureStats {
-    return this.#handle.stats();
+    return this.#own().stats();
   }
 
   /** Counters since open; readable after `close`. */
@@ -118,7 +137,8 @@ export class Capture implements PacketSource, Disposable {
 
   /**
    * Changes the filter without touching the ring; null takes it away. No batch read after this holds a packet that the new filter refuses, and
-   * none that it wants is lost. A bad filter throws `Config` and leaves the old one.
+   * none that it wants is lost (but one that the old filter had truncated before what the new one looks at). A bad filter throws `Config` and
+   * leaves the old one.
    */
   setFilter(filter: Filter | null): void {
     this.#own().setFilter(filter);

@@ -7,7 +7,7 @@ export { isPacketBatch, PacketBatch, type BatchOrigin, type FrameLike, type Vlan
 export { Capture, CaptureBuilder } from './capture';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export type { SendInput } from './frame-input';
-export { Injector, InjectorBuilder, TxSlot, type SendOptions } from './injector';
+export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
 export type { NativeCaptureGeometry as CaptureGeometry } from './native';
 export type { BpfInsn, Filter } from './options/filter-program';
@@ -16,3 +16,4 @@ export type { FanoutFlag, FanoutMode, RingProfile, TimestampSource } from './opt
 export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './packet';
 export { CaptureStats } from './stats';
 export type { PacketSink, PacketSource } from './traits';
+export { TxSlot } from './tx-slot';

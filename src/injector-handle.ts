@@ -5,6 +5,7 @@ import type { FrameInput } from './frame-input';
 import { native, SEND_RESULTS, SendResult, type NativeInjector } from './native';
 import type { InjectorSettings } from './options/generated/builders';
 import { toNativeInjectorConfig } from './options/validate';
+import { TxSlots } from './tx-slot';
 
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
@@ -20,6 +21,7 @@ export class InjectorHandle {
   /** Longest frame a slot holds, and the number of slots: as the kernel gave them. */
   readonly frameCapacity: number;
   readonly frameCount: number;
+  readonly slots: TxSlots;
   /** Filled by `transmit` and `flush`; places are those of `SendResult`. */
   readonly result = new Int32Array(SEND_RESULTS);
   #closed = false;
@@ -39,10 +41,15 @@ export class InjectorHandle {
     this.warnings = [...warnings, ...this.native.warnings];
     this.frameCapacity = this.native.frameCapacity;
     this.frameCount = this.native.frameCount;
+    this.slots = new TxSlots(this.native, () => this.assertOpen());
   }
 
   get closed(): boolean {
     return this.#closed;
+  }
+  /** The socket that sends batches; -1 after `close`. */
+  get fd(): number {
+    return this.#closed ? -1 : this.native.fd;
   }
   /** The interface's name now: a rename is followed. */
   get interface(): string {
@@ -51,6 +58,18 @@ export class InjectorHandle {
   }
   get linkUp(): boolean {
     return !this.#closed && this.native.linkUp;
+  }
+  get maxFrameLength(): number {
+    return this.#opened().maxFrameLength;
+  }
+  get pendingCount(): number {
+    return this.#opened().pendingCount();
+  }
+  get availableSlots(): number {
+    return this.#opened().availableSlots();
+  }
+  get rejectedSlots(): number {
+    return this.#opened().rejectedSlots();
   }
 
   /** Sends frames `first` up to `end` without waiting; `result` tells how far it came. */
@@ -75,6 +94,11 @@ export class InjectorHandle {
     if (this.#closed) throw NetringError.io('ECANCELED', `the injector on ${this.#interfaceName} is closed`, this.#interfaceName);
   }
 
+  notDrainedError(timeoutMs: number): NetringError {
+    const { interface: name } = this;
+    return NetringError.io('ETIMEDOUT', `the frames sent on ${name} have not all left within ${timeoutMs} ms`, name);
+  }
+
   goneError(): NetringError {
     return NetringError.io('ENODEV', `interface ${this.interface} is gone`, this.interface);
   }
@@ -86,6 +110,11 @@ export class InjectorHandle {
     this.#interfaceName = this.native.interfaceName;
     this.#closed = true;
     this.native.close();
+  }
+
+  #opened(): NativeInjector {
+    this.assertOpen();
+    return this.native;
   }
 
   #stop(): Stop {
@@ -105,4 +134,9 @@ export class InjectorHandle {
         return NetringError.fromNative({ errno, step: 'sendmmsg', interface: this.interface });
     }
   }
+}
+
+/** Throws TypeError. Any other number counts: none above 0 means one look, Infinity no end. */
+export function assertTimeout(timeoutMs: unknown): asserts timeoutMs is number {
+  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) throw new TypeError(`timeoutMs must be a number, not ${String(timeoutMs)}`);
 }

@@ -1,13 +1,13 @@
 /** The synchronous sender: a transmit ring filled slot by slot, and batches in one native call. It knows nothing of the event loop. */
-import { types } from 'node:util';
 import { assertNotAdopted } from './async/adoption';
 import { NetringError } from './errors';
 import { frameInput, type SendInput } from './frame-input';
-import { InjectorHandle, type Stop } from './injector-handle';
+import { assertTimeout, InjectorHandle, type Stop } from './injector-handle';
 import { native, SendResult } from './native';
 import { InjectorSetters, type InjectorOptions } from './options/generated/builders';
 import { resolveInjector } from './options/validate';
 import type { PacketSink } from './traits';
+import type { TxSlot } from './tx-slot';
 
 export interface SendOptions {
   /** Completes the checksums of captured frames whose status says that they are unfinished, in a copy. Default true. */
@@ -33,9 +33,6 @@ export class InjectorBuilder extends InjectorSetters {
  */
 export class Injector implements PacketSink, Disposable {
   readonly #handle: InjectorHandle;
-  /** Views of the slots, made when one is first used. */
-  readonly #slots: (Buffer | undefined)[] = [];
-  #out: TxSlot | undefined;
 
   static {
     handleOf = (injector) => injector.#handle;
@@ -58,42 +55,42 @@ export class Injector implements PacketSink, Disposable {
 
   /** The file descriptor of the socket that sends batches; -1 after `close`. */
   get fd(): number {
-    return this.#handle.closed ? -1 : this.#handle.native.fd;
+    return this.#own().fd;
   }
   /** Name of the interface now: a rename is followed. */
   get interface(): string {
-    return this.#handle.interface;
+    return this.#own().interface;
   }
   /** Whether the interface is up and has a carrier. */
   get linkUp(): boolean {
-    return this.#handle.linkUp;
+    return this.#own().linkUp;
   }
   /** Options that were honoured only in part. */
   get warnings(): readonly string[] {
-    return this.#handle.warnings;
+    return this.#own().warnings;
   }
   /** Longest frame the link takes now, in bytes: MTU + 14. With an 802.1Q tag 4 more. */
   get maxFrameLength(): number {
-    return this.#own().native.maxFrameLength;
+    return this.#own().maxFrameLength;
   }
   /** Longest frame a slot holds, in bytes. Frames of `sendBatch` are bound by the link alone. */
   get frameCapacity(): number {
-    return this.#handle.frameCapacity;
+    return this.#own().frameCapacity;
   }
   /** Slots of the ring: `frameCount` rounded up to whole blocks. */
   get frameCount(): number {
-    return this.#handle.frameCount;
+    return this.#own().frameCount;
   }
   /** Slots that wait for `flush`, or that the kernel is sending. */
   get pendingCount(): number {
-    return this.#own().native.pendingCount();
+    return this.#own().pendingCount;
   }
   get availableSlots(): number {
-    return this.#own().native.availableSlots();
+    return this.#own().availableSlots;
   }
   /** Frames refused since open: for their length, or by the kernel. */
   get rejectedSlots(): number {
-    return this.#own().native.rejectedSlots();
+    return this.#own().rejectedSlots;
   }
 
   /**
@@ -101,12 +98,7 @@ export class Injector implements PacketSink, Disposable {
    * Throws RangeError when no slot can hold that much.
    */
   allocate(length: number): TxSlot | null {
-    const handle = this.#free();
-    this.#assertCapacity(length);
-    const slot = handle.native.allocate();
-    if (slot < 0) return null;
-    this.#out = new TxSlot(this.#slot(slot), length, (sent) => this.#give(sent));
-    return this.#out;
+    return this.#own().slots.allocate(length);
   }
 
   /**
@@ -114,14 +106,7 @@ export class Injector implements PacketSink, Disposable {
    * Throws RangeError for a length that the slot or the link does not take.
    */
   send(frame: Uint8Array): boolean {
-    const handle = this.#free();
-    if (!types.isUint8Array(frame)) throw new TypeError('the frame must be a Uint8Array');
-    this.#assertCapacity(frame.byteLength);
-    const slot = handle.native.allocate();
-    if (slot < 0) return false;
-    this.#slot(slot).set(frame);
-    handle.native.sendSlot(frame.byteLength);
-    return true;
+    return this.#own().slots.put(frame);
   }
 
   /**
@@ -133,7 +118,7 @@ export class Injector implements PacketSink, Disposable {
    */
   sendBatch(input: SendInput, options: SendOptions = {}): number {
     const frames = frameInput(input);
-    return this.#sent(this.#own().transmit(frames, 0, frames.count, options.fixChecksums ?? true));
+    return this.#sent(this.#open().transmit(frames, 0, frames.count, options.fixChecksums ?? true));
   }
 
   /**
@@ -141,7 +126,7 @@ export class Injector implements PacketSink, Disposable {
    * room for the rest. Throws as `sendBatch`.
    */
   flush(): number {
-    return this.#sent(this.#own().flush());
+    return this.#sent(this.#open().flush());
   }
 
   /**
@@ -149,11 +134,9 @@ export class Injector implements PacketSink, Disposable {
    * Throws `Io`: `ETIMEDOUT`, or as `flush`.
    */
   waitDrained(timeoutMs: number): void {
-    if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))
-      throw new TypeError(`timeoutMs must be a number, not ${String(timeoutMs)}`);
-    const handle = this.#own();
-    if (drain(handle, timeoutMs)) return;
-    throw NetringError.io('ETIMEDOUT', `the frames sent on ${this.interface} have not all left within ${timeoutMs} ms`, this.interface);
+    const handle = this.#open();
+    assertTimeout(timeoutMs);
+    if (!drain(handle, timeoutMs)) throw handle.notDrainedError(timeoutMs);
   }
 
   /**
@@ -161,13 +144,12 @@ export class Injector implements PacketSink, Disposable {
    * BLOCKS THE THREAD for up to a second. Views of slots have length 0 from then on.
    */
   close(): void {
-    assertNotAdopted(this);
-    if (this.#handle.closed) return;
+    const handle = this.#own();
+    if (handle.closed) return;
     try {
-      drainRing(this.#handle, CLOSE_DRAIN_MS);
+      drainRing(handle, CLOSE_DRAIN_MS);
     } finally {
-      this.#out = undefined;
-      this.#handle.close();
+      handle.close();
     }
   }
 
@@ -177,90 +159,19 @@ export class Injector implements PacketSink, Disposable {
 
   #own(): InjectorHandle {
     assertNotAdopted(this);
-    this.#handle.assertOpen();
     return this.#handle;
   }
 
-  /** The handle, when no slot is out. */
-  #free(): InjectorHandle {
-    if (this.#out !== undefined) throw new TypeError('a slot is out: send or dispose it first');
-    return this.#own();
-  }
-
-  #slot(slot: number): Buffer {
-    const known = this.#slots[slot];
-    if (known !== undefined) return known;
-    const { buffer, byteOffset, byteLength } = this.#handle.native.slotData(slot);
-    return (this.#slots[slot] = Buffer.from(buffer, byteOffset, byteLength));
-  }
-
-  /** Ends the slot that is out, by sending that many bytes of it or not at all. */
-  #give(length: number | null): void {
-    if (length !== null) this.#own().native.sendSlot(length);
-    this.#out = undefined;
-  }
-
-  #assertCapacity(length: number): void {
-    if (typeof length !== 'number') throw new TypeError(`the length must be a number, not ${typeof length}`);
-    if (Number.isInteger(length) && length >= 0 && length <= this.frameCapacity) return;
-    throw new RangeError(`a frame of ${length} bytes does not fit into a slot of ${this.frameCapacity} bytes: see frameSize`);
+  #open(): InjectorHandle {
+    const handle = this.#own();
+    handle.assertOpen();
+    return handle;
   }
 
   #sent(stop: Stop): number {
     const sent = this.#handle.result[SendResult.Sent]!;
     if (sent === 0 && stop instanceof NetringError) throw stop;
     return sent;
-  }
-}
-
-/** A slot of the transmit ring, to be filled in place. Disposing it unsent gives it back. */
-export class TxSlot implements Disposable {
-  readonly #data: Buffer;
-  readonly #end: (length: number | null) => void;
-  #length: number;
-  #open = true;
-
-  /** @internal Use `Injector.allocate`. */
-  constructor(data: Buffer, length: number, end: (length: number | null) => void) {
-    this.#data = data;
-    this.#length = length;
-    this.#end = end;
-  }
-
-  /** The slot's whole memory, which holds what its last frame left. Writing to it after `send` changes a frame that is under way. */
-  get data(): Buffer {
-    this.#assertOpen();
-    return this.#data;
-  }
-  /** Bytes that `send` will send. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /** Throws RangeError beyond the slot's memory. */
-  setLen(length: number): void {
-    this.#assertOpen();
-    if (typeof length !== 'number') throw new TypeError(`the length must be a number, not ${typeof length}`);
-    if (!Number.isInteger(length) || length < 0 || length > this.#data.length)
-      throw new RangeError(`packet length ${length} exceeds frame capacity ${this.#data.length}`);
-    this.#length = length;
-  }
-
-  /** Marks the frame for the next `flush`. Throws RangeError for a length that the link does not take; the slot stays out then. */
-  send(): void {
-    this.#assertOpen();
-    this.#end(this.#length);
-    this.#open = false;
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#end(null);
-  }
-
-  #assertOpen(): void {
-    if (!this.#open) throw new TypeError('the slot was sent or given back');
   }
 }
 

@@ -1,7 +1,7 @@
 /** What sources and sinks of packets have in common, after netring's traits. */
 import type { PacketBatch } from './batch';
-import type { TxSlot } from './injector';
 import type { CaptureStats } from './stats';
+import type { TxSlot } from './tx-slot';
 
 export interface PacketSource {
   readonly fd: number;

@@ -10,10 +10,10 @@ namespace netring {
 
 namespace {
 
-// Bytes of slab that a block's packets can need at most: header, records and frames. The block's own length is a bound
-// for the latter two, because what the kernel puts before each frame is longer than a record.
+// Bytes of slab that the batch of a block can need at most. The block's own length is a bound for header, records and
+// frames together, because what the kernel puts before each frame is longer than a record and the re-inserted tag.
 size_t slab_bytes(const tpacket_block_desc& block, size_t block_size) {
-  return sizeof(BatchHeader) + std::min<size_t>(block.hdr.bh1.blk_len, block_size);
+  return std::min<size_t>(block.hdr.bh1.blk_len, block_size);
 }
 
 }  // namespace

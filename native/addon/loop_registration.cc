@@ -61,7 +61,9 @@ void LoopRegistration::on_socket(uv_poll_t* handle, int status, int /*events*/) 
   static_cast<LoopRegistration*>(handle->data)->socket_ready(status);
 }
 
-void LoopRegistration::on_link(uv_poll_t* handle, int /*status*/, int /*events*/) {
+void LoopRegistration::on_link(uv_poll_t* handle, int status, int /*events*/) {
+  // An overrun of the rtnetlink socket is a POLLERR as well: libuv has stopped the handle, `update` clears the error.
+  if (status < 0) uv_poll_start(handle, UV_READABLE, &LoopRegistration::on_link);
   static_cast<LoopRegistration*>(handle->data)->link_changed();
 }
 
@@ -72,7 +74,7 @@ void LoopRegistration::socket_ready(int status) {
     // every later poll() return at once. ENETDOWN is the link's business, which rtnetlink reports as well.
     polling_ = false;
     const int error = take_socket_error(socket_);
-    if (armed_ && !link_->gone()) arm();
+    if (armed_) arm();
     if (error != 0 && error != ENETDOWN) return emit(LoopEvent::kError, error);
     return link_changed();
   }

@@ -16,6 +16,12 @@ namespace netring {
 
 namespace {
 
+// PACKET_FANOUT_FLAG_IGNORE_OUTGOING, which older headers lack. Kernels that do not know it ignore it.
+constexpr int kFanoutIgnoreOutgoing = 0x4000;
+
+// How much later than its timeout a block may come to be retired.
+constexpr int64_t kRetireSlackMs = 20;
+
 int64_t monotonic_ms() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -51,9 +57,7 @@ Status Capture::configure(const CaptureConfig& config) {
     const Status s = packet_option(PACKET_TIMESTAMP, static_cast<int>(config.timestamp_flags), "PACKET_TIMESTAMP");
     if (!s.ok()) return s;
   }
-  // Loopback shows every frame twice, going out and coming in (libpcap's linux_check_direction drops the former as
-  // well).
-  if (config.ignore_outgoing || (link_.info().flags & IFF_LOOPBACK) != 0) {
+  if (ignores_outgoing(config)) {
     if (const Status s = packet_option(PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING"); !s.ok()) return s;
   }
   if (config.busy_poll_us != 0) {
@@ -83,6 +87,11 @@ Status Capture::configure(const CaptureConfig& config) {
   return config.fanout < 0 ? Status{} : join_fanout(config);
 }
 
+// Loopback shows every frame twice, going out and coming in (libpcap's linux_check_direction drops the former as well).
+bool Capture::ignores_outgoing(const CaptureConfig& config) const {
+  return config.ignore_outgoing || (link_.info().flags & IFF_LOOPBACK) != 0;
+}
+
 Status Capture::set_up_ring(const CaptureConfig& config) {
   request_.tp_block_size = config.block_size;
   request_.tp_frame_size = config.frame_size;
@@ -108,7 +117,9 @@ Status Capture::set_up_ring(const CaptureConfig& config) {
 }
 
 Status Capture::join_fanout(const CaptureConfig& config) {
-  const int argument = config.fanout << 16 | config.fanout_group;
+  // A group receives through a hook of its own, which does not ask its members' PACKET_IGNORE_OUTGOING.
+  const int ignore = ignores_outgoing(config) ? kFanoutIgnoreOutgoing : 0;
+  const int argument = (config.fanout | ignore) << 16 | config.fanout_group;
   if (const Status s = set_option(socket_.get(), SOL_PACKET, PACKET_FANOUT, argument, "PACKET_FANOUT"); !s.ok())
     return s;
   // With PACKET_FANOUT_FLAG_UNIQUEID the kernel has chosen the id.
@@ -175,6 +186,9 @@ uint32_t Capture::copy_current(BatchHeader* header, PacketRecord* records, uint8
 void Capture::release_block() {
   store_release(&block_at(current_)->hdr.bh1.block_status, TP_STATUS_KERNEL);
   current_ = current_ + 1 == request_.tp_block_nr ? 0 : current_ + 1;
+  // The kernel counts in 32 bits, which wrap after an hour at a million frames a second. Once round the ring is soon
+  // enough.
+  if (current_ == 0) read_totals();
   if (refilter_blocks_ != 0) --refilter_blocks_;
 }
 
@@ -183,13 +197,20 @@ Result<bool> Capture::wait(int timeout_ms) {
   // ever.
   const int64_t deadline = monotonic_ms() + timeout_ms;
   while (current_block() == nullptr) {
-    if (link_.gone()) return Status{ENODEV, "poll"};
-    const int64_t rest = timeout_ms < 0 ? -1 : std::max<int64_t>(deadline - monotonic_ms(), 0);
+    const int64_t now = monotonic_ms();
+    int64_t rest = timeout_ms < 0 ? -1 : std::max<int64_t>(deadline - now, 0);
+    if (link_.gone()) {
+      // The block that was being filled when the interface was deleted is retired by its timeout as ever.
+      if (gone_until_ms_ == 0) gone_until_ms_ = now + request_.tp_retire_blk_tov + kRetireSlackMs;
+      if (now >= gone_until_ms_) return Status{ENODEV, "poll"};
+      rest = rest < 0 ? gone_until_ms_ - now : std::min(rest, gone_until_ms_ - now);
+    }
     pollfd polled[2] = {{socket_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
-    const int ready = ::poll(polled, 2, static_cast<int>(rest));
+    const int ready = ::poll(polled, link_.gone() ? 1 : 2, static_cast<int>(rest));
     if (ready < 0 && errno != EINTR) return Status::failed("poll");
-    if (ready == 0) return current_block() != nullptr;
-    if (ready < 0) continue;
+    if (ready == 0 && !link_.gone()) return current_block() != nullptr;
+    if (ready == 0 && timeout_ms >= 0 && monotonic_ms() >= deadline) return current_block() != nullptr;
+    if (ready <= 0) continue;
     if ((polled[0].revents & POLLERR) != 0) take_socket_error(socket_.get());
     if (polled[1].revents != 0) link_.update();
   }

@@ -74,7 +74,8 @@ class Capture {
   // Gives the current block back to the kernel and goes on to the next.
   void release_block();
 
-  // Blocks until a block is retired. False after the timeout (-1: none); ENODEV when the interface is deleted.
+  // Blocks until a block is retired. False after the timeout (-1: none); ENODEV when the interface is deleted and the
+  // ring is empty.
   Result<bool> wait(int timeout_ms);
 
   // Swaps the filter without touching the ring. Packets that the old one has let in are judged by the new one as they
@@ -86,6 +87,7 @@ class Capture {
  private:
   Capture(LinkWatch link, UniqueFd socket);
   Status configure(const CaptureConfig& config);
+  bool ignores_outgoing(const CaptureConfig& config) const;
   Status set_up_ring(const CaptureConfig& config);
   Status join_fanout(const CaptureConfig& config);
   BlockReader reader() const;
@@ -107,6 +109,7 @@ class Capture {
   uint32_t current_ = 0;
   std::vector<sock_filter> refilter_;
   uint32_t refilter_blocks_ = 0;
+  int64_t gone_until_ms_ = 0;  // monotonic; 0 until a wait finds the interface gone
   CaptureTotals totals_;
 };
 

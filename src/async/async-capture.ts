@@ -21,8 +21,11 @@ export interface AsyncCaptureEvents {
   error: [NetringError];
 }
 
-/** Owned batches that `recv` hands out before it lets the event loop turn: a source at full rate would otherwise starve timers and sockets. */
+/** Batches handed out before the event loop is let turn: a source at full rate would otherwise starve timers and sockets. */
 const BATCHES_PER_TURN = 16;
+
+/** How much later than its timeout a block may come to be retired, in ms. */
+const RETIRE_SLACK_MS = 20;
 
 /** Pauses between looks at the memory while live owned batches fill `maxBufferedBytes`, in ms. */
 const RECLAIM_PAUSES = [2, 5, 10, 20, 50, 100] as const;
@@ -47,7 +50,8 @@ export class AsyncCapture<S extends Capture = Capture>
   readonly #waiting = new WaitList();
   readonly #closing = new AbortController();
   #ended: NetringError | undefined;
-  #takenThisTurn = 0;
+  #readThisTurn = 0;
+  #lastBlock: NodeJS.Timeout | undefined;
 
   /** Takes `source` over: using it afterwards is a TypeError. */
   constructor(source: S) {
@@ -85,47 +89,31 @@ export class AsyncCapture<S extends Capture = Capture>
    * Rejects with `Io`: `ECANCELED` after `close`, `ENODEV` when the interface is gone.
    */
   async readable(options: WaitOptions = {}): Promise<ReadableGuard> {
+    assertNotAdopted(this);
     await this.#ready(options);
     return { nextBatch: () => (this.#handle.closed ? null : this.#handle.borrow()) };
   }
 
   /** The next batch, borrowed: valid until its `release()` or the next reading call. */
   async tryRecvBatch(options: WaitOptions = {}): Promise<PacketBatch> {
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const batch = this.#borrow();
-      if (batch !== null) return batch;
-      await this.#ready(options);
-    }
+    return this.#next(options, () => this.#borrow());
   }
 
   /** The next batch, owned: one copy, valid for ever; the ring block has gone back already. */
   async recv(options: WaitOptions = {}): Promise<PacketBatch> {
-    if (this.#takenThisTurn >= BATCHES_PER_TURN) {
-      await nextTurn();
-      this.#takenThisTurn = 0;
-    }
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const batch = this.tryRecv();
-      if (batch !== null) {
-        this.#takenThisTurn++;
-        return batch;
-      }
-      await this.#ready(options);
-      this.#takenThisTurn = 0;
-    }
+    assertNotAdopted(this);
+    return this.#recv(options);
   }
 
   /** The next batch, owned, if there is one and memory for it; never waits. */
   tryRecv(): PacketBatch | null {
-    this.#assertOpen();
-    const taken = this.#handle.take();
-    return typeof taken === 'string' ? null : taken;
+    assertNotAdopted(this);
+    return this.#take();
   }
 
   /** Owned batches until `close`; leaving the loop keeps the capture open. */
   async *[Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
+    assertNotAdopted(this);
     while (!this.#handle.closed) {
       let batch: PacketBatch;
       try {
@@ -140,7 +128,10 @@ export class AsyncCapture<S extends Capture = Capture>
 
   /** A Readable of owned batches with back-pressure; takes this capture over and closes it when it ends. */
   intoStream(): PacketStream<S> {
-    return new PacketStream(this);
+    assertNotAdopted(this);
+    this.#assertOpen();
+    adopt(this);
+    return new PacketStream(this, { recv: (options) => this.#recv(options), close: () => this.#close() });
   }
 
   /** Counters since the last call of this method. */
@@ -170,7 +161,13 @@ export class AsyncCapture<S extends Capture = Capture>
 
   /** Ends iterations, rejects pending waits with `Io` / `ECANCELED`, gives everything back; idempotent. */
   close(): void {
+    assertNotAdopted(this);
+    this.#close();
+  }
+
+  #close(): void {
     if (this.#handle.closed) return;
+    clearTimeout(this.#lastBlock);
     this.#handle.close();
     this.#end(NetringError.io('ECANCELED', `the capture on ${this.interface} was closed`, this.interface));
   }
@@ -180,8 +177,36 @@ export class AsyncCapture<S extends Capture = Capture>
   }
 
   #borrow(): PacketBatch | null {
+    assertNotAdopted(this);
     this.#assertOpen();
     return this.#handle.borrow();
+  }
+
+  #take(): PacketBatch | null {
+    this.#assertOpen();
+    const taken = this.#handle.take();
+    return typeof taken === 'string' ? null : taken;
+  }
+
+  #recv(options: WaitOptions): Promise<PacketBatch> {
+    return this.#next(options, () => this.#take());
+  }
+
+  async #next(options: WaitOptions, read: () => PacketBatch | null): Promise<PacketBatch> {
+    if (this.#readThisTurn >= BATCHES_PER_TURN) {
+      await nextTurn();
+      this.#readThisTurn = 0;
+    }
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const batch = read();
+      if (batch !== null) {
+        this.#readThisTurn++;
+        return batch;
+      }
+      await this.#ready(options);
+      this.#readThisTurn = 0;
+    }
   }
 
   async #ready(options: WaitOptions): Promise<void> {
@@ -203,7 +228,7 @@ export class AsyncCapture<S extends Capture = Capture>
   async #roomForBatches({ signal }: WaitOptions): Promise<void> {
     const ends = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     for (let round = 0; this.#handle.stalled; round++) {
-      this.#handle.reclaim();
+      this.#handle.reclaim(round);
       try {
         // Also the turn of the loop on which Node runs the finalizers of what was just collected.
         await pause(RECLAIM_PAUSES[Math.min(round, RECLAIM_PAUSES.length - 1)], undefined, { signal: ends });
@@ -227,9 +252,11 @@ export class AsyncCapture<S extends Capture = Capture>
         break;
       case LoopEvent.Gone: {
         const gone = NetringError.io('ENODEV', `interface ${this.interface} is gone`, this.interface);
-        this.#ended = gone;
-        // Readers drain what is left in the ring and then find `#ended`.
-        this.#waiting.wake();
+        // The block that was being filled is retired by its timeout as ever: readers get it, and then find `#ended`.
+        this.#lastBlock = setTimeout(() => {
+          this.#ended = gone;
+          this.#waiting.wake();
+        }, this.#handle.settings.blockTimeoutMs + RETIRE_SLACK_MS);
         this.emit('gone', gone);
         break;
       }

@@ -1,12 +1,12 @@
 /** An injector on the event loop: waits for room without blocking, keeps the order of calls, reports the link's state. */
 import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { types } from 'node:util';
 import { NetringError } from '../errors';
 import { frameInput, type SendInput } from '../frame-input';
 import { Injector, injectorHandle, type SendOptions } from '../injector';
-import type { InjectorHandle, Stop } from '../injector-handle';
+import { assertTimeout, type InjectorHandle, type Stop } from '../injector-handle';
 import { LoopEvent, SendResult } from '../native';
+import { assertFrame, type TxSlot } from '../tx-slot';
 import { adopt, assertNotAdopted } from './adoption';
 import { SendQueue } from './send-queue';
 import type { WaitOptions } from './wait-list';
@@ -28,7 +28,10 @@ export interface SendReport {
   rejected: number;
   /** Sum of the lengths of the sent frames in bytes. */
   bytes: number;
-  /** The first rejected frame: its place in the input, its length, and the longest frame that the link takes, in bytes. */
+  /**
+   * The first rejected frame: its place in the input, its length, and the longest frame that the link takes, in bytes. Never in a report of
+   * `flush`, which has no input.
+   */
   firstRejected?: { index: number; length: number; limit: number };
 }
 
@@ -37,13 +40,15 @@ export interface AsyncSendOptions extends SendOptions, WaitOptions {
   report?: SendReport | undefined;
 }
 
+/** Node.js fires a timer for longer than this at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * An async shell around an `Injector`, which it takes over. Open, it keeps the process alive (see `unref`).
  *
  * Calls are served in their order. They wait while the kernel has no room; without a link they reject at once and keep nothing back.
  */
 export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<AsyncInjectorEvents> implements AsyncDisposable {
-  readonly #source: S;
   readonly #handle: InjectorHandle;
   readonly #queue: SendQueue;
   #gone: NetringError | undefined;
@@ -52,20 +57,21 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   constructor(source: S) {
     super();
     assertNotAdopted(source);
-    this.#source = source;
     this.#handle = injectorHandle(source);
     this.#handle.assertOpen();
     this.#queue = new SendQueue(() => this.#handle.native.arm());
     this.#handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);
+    this.#handle.slots.reclaim();
   }
 
   static open(interfaceName: string): AsyncInjector {
     return new AsyncInjector(Injector.open(interfaceName));
   }
 
+  /** The file descriptor of the socket that sends batches; -1 after `close`. */
   get fd(): number {
-    return this.#source.fd;
+    return this.#handle.fd;
   }
   /** Name of the interface now: a rename is followed. */
   get interface(): string {
@@ -79,13 +85,39 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   }
   /** Longest frame the link takes now, in bytes: MTU + 14. With an 802.1Q tag 4 more. */
   get maxFrameLength(): number {
-    this.#handle.assertOpen();
-    return this.#handle.native.maxFrameLength;
+    return this.#handle.maxFrameLength;
+  }
+  /** Longest frame a slot holds, in bytes. Frames of `send` and `sendBatch` are bound by the link alone. */
+  get frameCapacity(): number {
+    return this.#handle.frameCapacity;
+  }
+  /** Slots of the ring: `frameCount` rounded up to whole blocks. */
+  get frameCount(): number {
+    return this.#handle.frameCount;
+  }
+  /** Slots that wait for `flush`, or that the kernel is sending. */
+  get pendingCount(): number {
+    return this.#handle.pendingCount;
+  }
+  get availableSlots(): number {
+    return this.#handle.availableSlots;
+  }
+  /** Frames refused since open: for their length, or by the kernel. */
+  get rejectedSlots(): number {
+    return this.#handle.rejectedSlots;
+  }
+
+  /**
+   * The next slot for a frame of `length` bytes, or null when the ring is full: await `flush` then. Once sent, it leaves with the next try of
+   * any call, before frames of `sendBatch` that still wait. Throws as `Injector.allocate`.
+   */
+  allocate(length: number): TxSlot | null {
+    return this.#handle.slots.allocate(length);
   }
 
   /** Resolves when the kernel has taken the frame. Rejects with RangeError for a length that the link does not take, else as `sendBatch`. */
   async send(frame: Uint8Array, options: AsyncSendOptions = {}): Promise<void> {
-    if (!types.isUint8Array(frame)) throw new TypeError('the frame must be a Uint8Array');
+    assertFrame(frame);
     const { firstRejected: bad } = await this.sendBatch(frame, options);
     if (bad !== undefined)
       throw new RangeError(`a frame of ${bad.length} bytes does not fit: ${this.interface} takes 14 to ${bad.limit} bytes`);
@@ -113,28 +145,41 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     return report;
   }
 
-  /** Resolves, once the kernel has taken the frames that were in the ring of the source, to their number. */
-  async flush(options: WaitOptions = {}): Promise<number> {
-    let sent = 0;
+  /** Resolves when the kernel has taken the ring's frames, with what became of those since the last flush. Rejects as `sendBatch`. */
+  async flush(options: WaitOptions = {}): Promise<SendReport> {
+    const report: SendReport = { sent: 0, rejected: 0, bytes: 0 };
     await this.#enqueue(options, () => {
       const stop = this.#handle.flush();
-      sent += this.#handle.result[SendResult.Sent]!;
+      this.#account(report);
       return { consumed: this.#handle.result[SendResult.Consumed]!, stop, done: stop === 'none' };
     });
-    return sent;
+    return report;
   }
 
-  /** Resolves when the kernel holds no frame of this injector any more. Rejects with `Io` / `ETIMEDOUT` after `timeoutMs`, else as `sendBatch`. */
-  async waitDrained(timeoutMs = Infinity, options: WaitOptions = {}): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    await this.flush(options);
-    for (let ms = 1; ; ms = Math.min(2 * ms, 20)) {
-      this.#assertUsable();
-      if (this.#handle.drained) return;
-      const rest = deadline - performance.now();
-      if (rest <= 0)
-        throw NetringError.io('ETIMEDOUT', `the frames sent on ${this.interface} have not all left within ${timeoutMs} ms`, this.interface);
-      await pause(Math.min(ms, rest)).then(() => options.signal?.throwIfAborted());
+  /**
+   * Flushes, and resolves when the kernel holds no frame of this injector any more. Rejects with `Io` / `ETIMEDOUT` after `timeoutMs`, with
+   * TypeError when that is no number, else as `sendBatch`.
+   */
+  async waitDrained(timeoutMs = Infinity, { signal }: WaitOptions = {}): Promise<void> {
+    assertTimeout(timeoutMs);
+    signal?.throwIfAborted();
+    const end = new AbortController();
+    const abort = (): void => end.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    // Unref-ed, and so are the pauses: an open injector keeps the loop alive by itself, or shall not.
+    const late = (): void => end.abort(this.#handle.notDrainedError(timeoutMs));
+    const timer = timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(late, Math.max(timeoutMs, 0)).unref();
+    try {
+      await this.flush({ signal: end.signal });
+      for (let ms = 1; ; ms = Math.min(2 * ms, 20)) {
+        this.#assertUsable();
+        if (this.#handle.drained) return;
+        await pause(ms, undefined, { ref: false });
+        end.signal.throwIfAborted();
+      }
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
     }
   }
 
@@ -169,7 +214,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   /** Adds one call's result to a report. */
   #account(report: SendReport): void {
     const { result } = this.#handle;
-    if (result[SendResult.Rejected]! > 0 && report.rejected === 0) {
+    if (result[SendResult.FirstRejected]! >= 0 && report.firstRejected === undefined) {
       report.firstRejected = {
         index: result[SendResult.FirstRejected]!,
         length: result[SendResult.FirstRejectedLength]!,

@@ -108,7 +108,8 @@ export class SendQueue {
       this.#awaitWritable();
       return;
     }
-    this.#timer ??= setTimeout(() => this.pump(), this.#pauseMs);
+    // Whether the process waits is for the injector to say, whose watch of the link keeps the loop alive.
+    this.#timer ??= setTimeout(() => this.pump(), this.#pauseMs).unref();
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 

@@ -59,6 +59,7 @@ describe('AsyncCapture', () => {
     lab.defer(() => rx.close());
     assert.throws(() => source.nextBatch(), TypeError);
     assert.throws(() => source.close(), TypeError);
+    assert.throws(() => source.stats(), TypeError);
     assert.throws(() => new AsyncCapture(source), TypeError);
   });
 
@@ -84,24 +85,33 @@ describe('AsyncCapture', () => {
     assert.equal(batch.length, 0);
   });
 
-  it('a reader at full rate lets the event loop turn', async () => {
-    const rx = asyncCapture(lab, { interface: wire.a, blockSize: 4096, frameSize: 2048, blockCount: 4096 });
-    const { sent } = await flood(lab, wire.b, { count: 60_000 });
-    let turns = 0;
-    let running = true;
-    const turn = (): void => {
-      turns++;
-      if (running) setImmediate(turn);
-    };
-    setImmediate(turn);
-    const batches = await collect(rx, sent);
-    running = false;
-    assert.ok(turns > batches.length / 40, `${turns} turns during ${batches.length} batches`);
-  });
+  for (const [name, read] of [
+    ['recv', (rx) => rx.recv()],
+    ['tryRecvBatch', (rx) => rx.tryRecvBatch()],
+  ] satisfies [string, (rx: AsyncCapture) => Promise<PacketBatch>][]) {
+    it(`a reader at full rate lets the event loop turn: ${name}`, async () => {
+      const rx = asyncCapture(lab, { interface: wire.a, blockSize: 4096, frameSize: 2048, blockCount: 4096 });
+      const { sent } = await flood(lab, wire.b, { count: 60_000 });
+      let turns = 0;
+      let running = true;
+      const turn = (): void => {
+        turns++;
+        if (running) setImmediate(turn);
+      };
+      setImmediate(turn);
+      let batches = 0;
+      for (let seen = 0; seen < sent; batches++) seen += (await read(rx)).length;
+      running = false;
+      assert.ok(turns > batches / 40, `${turns} turns during ${batches} batches`);
+    });
+  }
 
   it('a stream goes through pipeline() with back-pressure and loses nothing the ring holds', async () => {
-    const rx = asyncCapture(lab, { interface: wire.a });
+    const rx = new AsyncCapture(Capture.builder({ ...SMALL, interface: wire.a }).build());
     const stream = rx.intoStream();
+    lab.defer(() => stream.destroy());
+    for (const use of [() => rx.tryRecv(), () => rx.intoStream(), () => rx.close()]) assert.throws(use, TypeError);
+    await assert.rejects(rx.recv(), TypeError);
     const sending = flood(lab, wire.b, { count: 5000, rate: 50_000 });
     let next = 0;
     const slow = new Writable({
@@ -157,6 +167,21 @@ describe('AsyncCapture', () => {
     assert.ok(took >= 195 && took < 2000, `${took} ms`);
     assert.equal(rx.packetsUntil(Date.now() - 1).next().done, true);
     assert.equal(rx.packetsUntil(new Date(0)).next().done, true);
+  });
+
+  it('an iteration that is left in the middle of a block goes on there', async () => {
+    const rx = capture(lab, { interface: wire.a });
+    await flood(lab, wire.b, { count: 50 });
+    let next = 0;
+    for (let round = 0; round < 10; round++) {
+      for (const packet of rx.packetsFor(5000)) {
+        assert.deepEqual(packet.data, numberedFrame(next++, 64));
+        if (next % 5 === 0) break;
+      }
+    }
+    assert.equal(next, 50);
+    await flood(lab, wire.b, { count: 3 });
+    assert.equal(rx.nextBatchBlocking(3000)?.length, 3);
   });
 
   it('packets() yields across blocks', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AsyncCapture, Capture, type CaptureOptions, type FanoutFlag, type FanoutMode } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
-import { Child } from '../support/process';
+import { Child, output } from '../support/process';
 import { probe, sendFrames } from '../support/witness';
 import { asyncCapture, collect, SMALL } from './rx';
 
@@ -168,6 +168,24 @@ describe('fanout', () => {
       assert.equal(directions.includes('outgoing'), fanoutFlags[0] !== 'ignore-outgoing');
     });
   }
+
+  it('ignoreOutgoing, and the single view of loopback, hold inside a group', async () => {
+    const member = join({ fanoutMode: 'hash', ignoreOutgoing: true });
+    await sendFrames(
+      lab,
+      wire.a,
+      Array.from({ length: 10 }, () => udp(1)),
+    );
+    await sendFrames(
+      lab,
+      wire.b,
+      Array.from({ length: 3 }, () => udp(1)),
+    );
+    assert.deepEqual(await received(member), [3]);
+    const loopback = join({ interface: 'lo', fanoutMode: 'hash', ignoreOutgoing: false, fanoutGroup: group + 1000 });
+    output('ping', ['-c', '3', '-i', '0.05', '127.0.0.1']);
+    assert.deepEqual(await received(loopback), [6]);
+  });
 
   it('members read all that was sent, and stay members through down and up', async () => {
     const members = [join({ fanoutMode: 'load-balance' }), join({ fanoutMode: 'load-balance' })];

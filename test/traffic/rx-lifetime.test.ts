@@ -111,6 +111,18 @@ describe('lifetimes', () => {
     }
   });
 
+  it('RX-19 a worker thread is terminated in the middle of a blocking wait', async () => {
+    const worker = new Worker(
+      `const {Capture}=require('@netring/node-red'); const {parentPort}=require('worker_threads');
+       const rx=Capture.builder({interface:'${wire.a}',profile:'balanced'}).build(); parentPort.postMessage('open'); rx.nextBatchBlocking(-1);`,
+      { eval: true },
+    );
+    await within(new Promise((resolve) => worker.once('message', resolve)), 5000, 'the worker has opened');
+    await sleep(100);
+    await within(worker.terminate(), 2000, 'the end of the worker');
+    assert.equal(sockets(), 0);
+  });
+
   it('RX-19 a worker that ends by itself after close, and one that throws, end cleanly', async () => {
     for (const ending of ['rx.close()', 'setTimeout(()=>{throw new Error("boom")},10)', 'process.exit(0)']) {
       const worker = new Worker(
@@ -206,7 +218,20 @@ describe('lifetimes', () => {
     assert.ok(hoard.length > 0);
   });
 
-  it('stats and collect work after a gone interface and after close', async () => {
+  for (const times of [2, 2.5, 4]) {
+    it(`a maxBufferedBytes of ${times} blocks slows a reader down and never stops it`, async () => {
+      const blockSize = 262144;
+      const rx = asyncCapture(lab, { interface: wire.a, blockSize, maxBufferedBytes: blockSize * times });
+      const sending = flood(lab, wire.b, { count: 30_000, rate: 60_000 });
+      const signal = AbortSignal.timeout(8000);
+      for (let packets = 0; packets < 30_000;) packets += (await rx.recv({ signal })).length;
+      await sending;
+      assert.equal(rx.cumulativeStats().drops, 0);
+      assert.ok(rx.cumulativeStats().bufferedBytes <= blockSize * times);
+    });
+  }
+
+  it('counters are readable after close', async () => {
     const rx = asyncCapture(lab, { interface: wire.a });
     await sendFrames(lab, wire.b, [frame('x')]);
     await collect(rx, 1);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AsyncCapture, Capture, NetringError, type AsyncCaptureEvents } from '@netring/node-red';
 import { Lab } from '../support/lab';
-import { footprint } from '../support/process';
+import { footprint, output } from '../support/process';
 import { sendFrames } from '../support/witness';
 import { within } from '../support/wait';
 import { asyncCapture, capture, collectPackets, frame } from './rx';
@@ -85,7 +85,7 @@ describe('link changes', () => {
     const wire = await lab.wire();
     const rx = asyncCapture(lab, { interface: wire.a });
     await sendFrames(lab, wire.b, [frame('last words')]);
-    await sleep(50);
+    // At once: the block that holds the frame is still being filled.
     const gone = event(rx, 'gone');
     lab.ip(`link del ${wire.a}`);
     const [error] = await gone;
@@ -96,6 +96,35 @@ describe('link changes', () => {
     const before = footprint().cpuMs;
     await sleep(500);
     assert.ok(footprint().cpuMs - before < 50);
+  });
+
+  it('RX-08 a blocking reader gets the block that was being filled, then gone', async () => {
+    const wire = await lab.wire();
+    const rx = capture(lab, { interface: wire.a, blockTimeoutMs: 60 });
+    await sendFrames(lab, wire.b, [frame('last words')]);
+    lab.ip(`link del ${wire.a}`);
+    assert.equal(rx.nextBatchBlocking(5000)?.length, 1);
+    assert.throws(() => rx.nextBatchBlocking(5000), { code: 'ENODEV' });
+    assert.equal(rx.cumulativeStats().packets, 1);
+  });
+
+  it('an overrun of rtnetlink under a blocked loop loses no state', async () => {
+    const wire = await lab.wire();
+    const rx = asyncCapture(lab, { interface: wire.a });
+    const noise = Array.from({ length: 500 }, (_, i) => `link set lo mtu ${60_000 + i}`).join('\n');
+    const down = event(rx, 'down');
+    // Both block the loop until they are done.
+    output('ip', ['-batch', '-'], { input: noise });
+    lab.ip(`link set ${wire.a} down`);
+    await down;
+    const up = event(rx, 'up');
+    output('ip', ['-batch', '-'], { input: noise });
+    lab.ip(`link set ${wire.a} up`);
+    await up;
+    const again = event(rx, 'down');
+    lab.ip(`link set ${wire.a} down`);
+    await again;
+    assert.equal(rx.linkUp, false);
   });
 
   it('RX-08 gone ends a blocking wait', async () => {

@@ -65,7 +65,7 @@ describe('options: from the flow', () => {
       fanoutGroup: '7',
       fanoutFlags: 'defrag, rollover',
       filter: '1\n6 0 0 262144\n',
-      maxBufferedBytes: '1e6',
+      maxBufferedBytes: '2e6',
       output: 'pcapng',
       statsInterval: '0.5',
       control: 'true',
@@ -86,7 +86,7 @@ describe('options: from the flow', () => {
       fanoutGroup: 7,
       fanoutFlags: ['defrag', 'rollover'],
       filter: '1\n6 0 0 262144',
-      maxBufferedBytes: 1e6,
+      maxBufferedBytes: 2e6,
     });
     assert.deepEqual(node, { output: 'pcapng', statsInterval: 0.5, control: true });
   });

@@ -104,7 +104,7 @@ const CAPTURE_FLOWS: Record<string, unknown>[] = [
   ...['tcp port 80', '1\n6 0 0 0', '2\n6 0 0 0', '1\n21 0 0 0', '2\n21 0 9 0\n6 0 0 0', '1,6 0 0 4,', '1\n6 0 0', '0'].map((filter) => ({
     filter,
   })),
-  ...['0', '262143', '262144', '9007199254740992'].map((maxBufferedBytes) => ({ maxBufferedBytes })),
+  ...['0', '524287', '524288', '9007199254740992'].map((maxBufferedBytes) => ({ maxBufferedBytes })),
   { rcvbufForce: true },
   { output: 'decoded' },
   { output: 'packet' },

@@ -122,7 +122,7 @@ const REFUSED_BY_CAPTURE: Refused[] = [
   [{ filter: [] }, 'filter', 'BPF filter has no instructions'],
   [{ maxBufferedBytes: 0 }, 'maxBufferedBytes', 'maxBufferedBytes must be > 0, not 0'],
   [{ maxBufferedBytes: 1e300 }, 'maxBufferedBytes', `maxBufferedBytes 1e+300 is more than ${Number.MAX_SAFE_INTEGER}`],
-  [{ maxBufferedBytes: 4096 }, 'maxBufferedBytes', 'maxBufferedBytes 4096 is less than one block (blockSize 4194304)'],
+  [{ maxBufferedBytes: 4096 }, 'maxBufferedBytes', 'maxBufferedBytes 4096 is less than two blocks (blockSize 4194304)'],
 
   [{ pollTimeout: 5 }, 'pollTimeout', 'unknown option "pollTimeout", did you mean "pollTimeoutMs"?'],
   [{ bpf_filter: [] }, 'bpf_filter', 'unknown option "bpf_filter", did you mean "filter"?'],
@@ -219,7 +219,7 @@ describe('options: validation', () => {
       { interface: 'wlan0.100@x' },
       { blockSize: 4096, frameSize: 80 },
       { blockSize: 4096, frameSize: 4096 },
-      { blockSize: 2 ** 30, blockCount: 3, maxBufferedBytes: 2 ** 30 },
+      { blockSize: 2 ** 30, blockCount: 3, maxBufferedBytes: 2 ** 31 },
       { blockCount: 1 },
       { blockCount: 1023 },
       { snapLen: 0 },
