@@ -7,8 +7,8 @@
  * generator is not allowed and the fastest C sender takes its place.
  */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { compile } from './lib/compile.mjs';
 import { Network } from './lib/network.mjs';
@@ -22,6 +22,10 @@ const { values, positionals } = parseArgs({ options: { json: { type: 'string' } 
 const unknown = positionals.filter((name) => !(name in suites));
 if (unknown.length > 0) {
   console.error(`unknown: ${unknown.join(', ')}; there are ${Object.keys(suites).join(', ')}`);
+  process.exit(2);
+}
+if (!existsSync(new URL('../dist/src/index.js', import.meta.url))) {
+  console.error('not built: "npm run build && npm run build:native" comes first');
   process.exit(2);
 }
 if (process.getuid() !== 0) {
@@ -42,6 +46,8 @@ const network = await Network.create();
 const report = {};
 try {
   print(`${cpus().length} x ${cpus()[0].model}, Linux ${release()}, Node.js ${process.version}; sender on cpu 0, reader on cpu 1`);
+  // Whatever else runs takes the reader's CPU and cache: nothing measured beside a load of 1 or more is worth much.
+  print(`load of the last minute: ${loadavg()[0].toFixed(2)}`);
   for (const name of positionals.length > 0 ? positionals : Object.keys(suites)) {
     print(`== ${name}: ${suites[name].title}`);
     try {
