@@ -233,7 +233,7 @@ describe('options: validation', () => {
       { profile: null, fanoutMode: null, filter: null },
       { fanoutMode: 'cpu', fanoutGroup: 65535 },
       { fanoutMode: 'hash', fanoutFlags: ['rollover', 'unique-id', 'ignore-outgoing', 'defrag'] },
-      { maxBufferedBytes: 4194304 },
+      { maxBufferedBytes: 8388608 },
       { maxBufferedBytes: Number.MAX_SAFE_INTEGER },
     ];
     for (const options of accepted) assert.doesNotThrow(() => capture(options), JSON.stringify(options));
