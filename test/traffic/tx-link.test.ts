@@ -91,6 +91,32 @@ describe('sending and the link', () => {
     assert.equal(report.bytes, report.sent * 500);
   });
 
+  it('TX-06 an overrun of rtnetlink under a blocked loop loses no state', async () => {
+    const wire = await lab.wire();
+    const witness = await Witness.open(lab, wire.b);
+    const tx = asyncInjector(lab, { interface: wire.a });
+    lab.defer(() => lab.ip('link set lo mtu 65536'));
+    const noise = Array.from({ length: 500 }, (_, i) => `link set lo mtu ${60_000 + i}`);
+    for (const text of ['one', 'two']) {
+      const down = event(tx, 'down');
+      // Blocks the loop until it is done.
+      output('ip', ['-batch', '-'], { input: [...noise, `link set ${wire.a} down`].join('\n') });
+      await assert.rejects(tx.send(frame('lost')), { code: 'ENETDOWN' });
+      await down;
+      assert.equal(tx.linkUp, false);
+      await assert.rejects(tx.send(frame('lost')), { code: 'ENETDOWN' });
+      const up = event(tx, 'up');
+      lab.ip(`link set ${wire.a} up`);
+      await up;
+      await tx.send(frame(text));
+    }
+    const seen = await witness.expect(2);
+    assert.deepEqual(
+      seen.map(({ data }) => data.toString('latin1', 14, 17)),
+      ['one', 'two'],
+    );
+  });
+
   it('gone: pending and later calls reject', async () => {
     const wire = await lab.wire();
     tbf(wire.a, '64kbit', 2000);

@@ -1,6 +1,7 @@
 /** What the transmit tests share. */
 import { AsyncInjector, Injector, PacketBatch, type InjectorOptions } from '@netring/node-red';
 import type { Lab } from '../support/lab';
+import { output } from '../support/process';
 import { numberedFrame } from '../support/witness';
 
 /** An injector that the lab closes. */
@@ -14,6 +15,11 @@ export function asyncInjector(lab: Lab, options: InjectorOptions): AsyncInjector
   const opened = new AsyncInjector(Injector.builder(options).build());
   lab.defer(() => opened.close());
   return opened;
+}
+
+/** A queue that lets frames out slowly and holds `limit` bytes of them. */
+export function slowQueue(iface: string, rate: string, limit: number): void {
+  output('tc', ['qdisc', 'add', 'dev', iface, 'root', 'tbf', 'rate', rate, 'burst', '16000', 'limit', String(limit)]);
 }
 
 /** Numbered frames `first` up to `end`, as the probe judges them. */
