@@ -5,6 +5,8 @@ import type { NetringError } from '../../src/errors';
 
 /** What the node needs of an `AsyncInjector`. */
 export interface FrameSink {
+  /** Name of the interface now: a rename is followed. */
+  readonly interface: string;
   readonly linkUp: boolean;
   readonly warnings: readonly string[];
   /** Tries at once, before it returns; what has no room then waits for it. `report` holds when it rejects, too. */

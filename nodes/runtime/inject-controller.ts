@@ -31,7 +31,7 @@ export interface InjectHost {
   /** Opens the injector. Throws `NetringError`. */
   open(): FrameSink;
   /** Whether a default route leaves through the interface. Throws when there is no such interface. */
-  holdsDefaultRoute(): boolean;
+  holdsDefaultRoute(name: string): boolean;
   status(status: NodeStatus): void;
   log: Log;
   clock?: Clock;
@@ -45,6 +45,8 @@ export interface Answer {
 
 const ACTIONS = ['start', 'stop', 'restart', 'stats'] as const;
 const STATUS_INTERVAL_MS = 1000;
+/** Between looks at the routes of an open injector: Node-RED is often up before DHCP has set the default route. */
+const ROUTE_INTERVAL_MS = 5000;
 /** Longest time that accepted frames are still sent for when the node stops. */
 const DRAIN_MS = 1000;
 
@@ -62,10 +64,12 @@ export class InjectController {
   #state: NodeState = 'stopped';
   /** Why frames are refused at the moment; undefined while they can be sent, or an attempt to open is due at once. */
   #obstacle: Error | undefined;
-  #cancelTick: () => void = () => undefined;
+  #cancelTicks: (() => void)[] = [];
   /** Starts and stops take effect one after the other. */
   #work: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Stopping takes a while, and what happens to the injector meanwhile must not open it again. */
+  #ending = false;
 
   constructor(settings: InjectNodeSettings, host: InjectHost) {
     this.#settings = settings;
@@ -90,11 +94,8 @@ export class InjectController {
 
   /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. Messages that come before wait for it. */
   start(): void {
-    const tick = (): void => {
-      this.#cancelTick = this.#clock.after(STATUS_INTERVAL_MS, tick);
-      this.#showRates();
-    };
-    this.#cancelTick = this.#clock.after(STATUS_INTERVAL_MS, tick);
+    this.#every(STATUS_INTERVAL_MS, () => this.#showRates());
+    if (!this.#settings.allowDefaultRoute) this.#every(ROUTE_INTERVAL_MS, () => this.#checkRoute());
     void this.#enqueue(async () => {
       await this.#clock.turn();
       this.#open();
@@ -126,7 +127,7 @@ export class InjectController {
   async close(): Promise<void> {
     this.#closed = true;
     this.#retry.reset();
-    this.#cancelTick();
+    for (const cancel of this.#cancelTicks.splice(0)) cancel();
     this.#status.close();
     await this.#work;
     await this.#end();
@@ -162,10 +163,13 @@ export class InjectController {
   #open(): void {
     if (this.#closed || this.#sink !== undefined) return;
     try {
-      this.#assertAllowed();
+      this.#assertAllowed(this.#settings.interface);
       const sink = this.#host.open();
       this.#sink = sink;
-      sink.on('up', () => this.#linkChanged(sink, true));
+      sink.on('up', () => {
+        this.#checkRoute();
+        this.#linkChanged(sink, true);
+      });
       sink.on('down', () => this.#linkChanged(sink, false));
       sink.on('gone', (error) => this.#sink === sink && this.#lost(error));
       sink.on('error', (error) => this.#sink === sink && this.#lost(error));
@@ -179,9 +183,8 @@ export class InjectController {
     }
   }
 
-  #assertAllowed(): void {
-    if (this.#settings.allowDefaultRoute || !this.#host.holdsDefaultRoute()) return;
-    const { interface: name } = this.#settings;
+  #assertAllowed(name: string): void {
+    if (this.#settings.allowDefaultRoute || !this.#host.holdsDefaultRoute(name)) return;
     const hint = 'the editor may be reached over it; set allowDefaultRoute to inject there all the same';
     throw new NetringError('Config', `${name} holds the default route`, {
       code: 'ERR_DEFAULT_ROUTE',
@@ -191,8 +194,20 @@ export class InjectController {
     });
   }
 
+  /** Closes an injector whose interface has come to hold the default route; it opens again when the route has moved away. */
+  #checkRoute(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#ending) return;
+    try {
+      this.#assertAllowed(sink.interface);
+    } catch (error) {
+      this.#failed(error);
+      void this.#closeSink();
+    }
+  }
+
   #linkChanged(sink: FrameSink, up: boolean): void {
-    if (this.#sink !== sink) return;
+    if (this.#sink !== sink || (up && this.#ending)) return;
     this.#state = up ? 'up' : 'down';
     if (up) {
       this.#obstacle = undefined;
@@ -218,7 +233,9 @@ export class InjectController {
 
   #full(job: Job): Error {
     const { interface: name, maxQueuedBytes } = this.#settings;
-    const message = `${job.frames.byteLength} bytes of frames do not fit: ${this.#queue.bytes} of maxQueuedBytes ${maxQueuedBytes} wait already`;
+    const { length, bytes } = this.#queue;
+    const waiting = `${length} ${length === 1 ? 'message takes' : 'messages take'} ${bytes} of maxQueuedBytes ${maxQueuedBytes}`;
+    const message = `${job.frames.byteLength} bytes of frames do not fit: ${waiting}`;
     return new NetringError('Io', message, { code: 'ENOBUFS', option: 'maxQueuedBytes', interface: name });
   }
 
@@ -228,23 +245,24 @@ export class InjectController {
     this.#status.set(statusOf(trouble.state, trouble.text));
     this.#log.error(trouble.message);
     this.#refuseAll(error as Error);
-    if (trouble.passing) this.#retry.schedule();
+    if (trouble.passing) this.#tryAgain();
   }
 
   /** The interface was deleted, or the socket failed. */
   #lost(error: Error): void {
-    const sink = this.#sink;
-    if (sink === undefined) return;
-    this.#sink = undefined;
-    this.#meter.closed();
+    if (this.#sink === undefined) return;
     const trouble = troubleOf(error, this.#settings.interface);
     const gone = trouble.state === 'missing';
     this.#state = gone ? 'gone' : trouble.state;
     this.#status.set(statusOf(this.#state, gone ? `${this.#settings.interface} gone` : trouble.text));
     this.#log.warn(trouble.message);
     this.#refuseAll(error);
-    this.#retry.schedule();
-    void Promise.resolve(sink.close()).catch((failure: unknown) => this.#log.warn(String(failure)));
+    this.#tryAgain();
+    void this.#closeSink();
+  }
+
+  #tryAgain(): void {
+    if (!this.#closed && !this.#ending) this.#retry.schedule();
   }
 
   async #stop(): Promise<void> {
@@ -255,17 +273,38 @@ export class InjectController {
   }
 
   async #end(): Promise<void> {
+    this.#ending = true;
     // From here on nothing new is accepted, so the queue only gets shorter.
     const reason = stopped(this.#settings.interface);
     this.#obstacle = reason;
-    const sink = this.#sink;
-    if (sink !== undefined) await this.#sender.drained(DRAIN_MS);
-    this.#sender.stop(reason);
+    if (this.#sink !== undefined) await this.#sender.drained(DRAIN_MS);
+    this.#refuseAll(reason);
     await this.#sender.idle();
-    if (this.#sink === undefined) return;
+    await this.#closeSink();
+    this.#ending = false;
+  }
+
+  /** Never rejects. */
+  async #closeSink(): Promise<void> {
+    const sink = this.#sink;
+    if (sink === undefined) return;
     this.#sink = undefined;
     this.#meter.closed();
-    await Promise.resolve(sink?.close()).catch((error: unknown) => this.#log.warn(String(error)));
+    try {
+      await sink.close();
+    } catch (error) {
+      this.#log.warn(String(error));
+    }
+  }
+
+  #every(ms: number, run: () => void): void {
+    let cancel = (): void => undefined;
+    const tick = (): void => {
+      cancel = this.#clock.after(ms, tick);
+      run();
+    };
+    cancel = this.#clock.after(ms, tick);
+    this.#cancelTicks.push(() => cancel());
   }
 
   #showRates(): void {
