@@ -7,7 +7,7 @@ import { shortCount, statusOf, warningStatus, type NodeState, type NodeStatus } 
 export interface InjectStatistics extends InjectReport {
   interface: string;
   state: NodeState;
-  /** Frames of messages that wait for their turn. */
+  /** What the messages that are not answered yet take of `maxQueuedBytes`. */
   queuedBytes: number;
   /** Time with an open injector in s, since deploy. */
   uptime: number;

@@ -80,8 +80,9 @@ export class InjectSender {
     this.#session?.abort.abort(reason);
     this.#session = undefined;
     const rest = this.#queue.removeAllBut(this.#current);
-    if (this.#running === undefined) for (const job of rest) this.#end(job, reason);
-    else this.#running.rest.push(...rest.map((job) => ({ job, reason })));
+    for (const job of rest)
+      if (this.#running === undefined) this.#end(job, reason);
+      else this.#running.rest.push({ job, reason });
   }
 
   /** Resolves when nothing waits any more, at the latest after `ms`. */

@@ -346,7 +346,7 @@ const INJECT_OUT: readonly OptionRow[] = [
     unit: 'bytes',
     default: 64 * MiB,
     limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(Number.MAX_SAFE_INTEGER)],
-    doc: 'Bytes of frames that may wait in the node, with 512 more for each message; what does not fit is refused.',
+    doc: 'Bytes of frames that may wait in the node, with 1024 more for each message; what does not fit is refused.',
   },
   {
     name: 'fixChecksums',

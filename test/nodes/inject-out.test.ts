@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { AsyncCapture } from '../../src/async/async-capture';
 import { PacketBatch } from '../../src/batch';
 import { Capture } from '../../src/capture';
+import { MESSAGE_BYTES } from '../../nodes/runtime/inject-queue';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
 import { until, within } from '../support/wait';
@@ -201,10 +202,13 @@ describe('inject-out', () => {
 
   describe('when there is no room', () => {
     it('messages beyond maxQueuedBytes are refused with ENOBUFS, those before it are sent', async () => {
-      const { flow, witness } = await injectOn({ pacing: 'pps', rate: 100, maxQueuedBytes: 64 * 20 });
+      const { flow, witness } = await injectOn({ pacing: 'pps', rate: 100, maxQueuedBytes: 64 * 20 + MESSAGE_BYTES });
       flow.send({ payload: numbered(10) });
       flow.send({ payload: numbered(10) });
-      assert.match(await flow.refused({ payload: numbered(1) }), /64 bytes of frames do not fit: \d+ of maxQueuedBytes 1280/);
+      assert.match(
+        await flow.refused({ payload: numbered(1) }),
+        /^64 bytes of frames do not fit: 2 messages take 3328 of maxQueuedBytes 2304$/,
+      );
       assert.deepEqual(flow.reports[0], { sent: 0, rejected: 0, dropped: 1, bytes: 0 });
       await flow.collected('completed', 2);
       await flow.accepted({ payload: numberedFrame(3) });
@@ -338,6 +342,22 @@ describe('inject-out', () => {
       lab.ip('route del default');
       await until(() => refusing.statuses.at(-1)!.fill === 'green', 4000, 'green');
       await refusing.accepted({ payload: numberedFrame(1) });
+    });
+
+    it('that comes to hold the default route: closed, the rest of a message refused, until the route has moved away', async () => {
+      const { flow, witness, a } = await injectOn({ pacing: 'pps', rate: 10 });
+      flow.send({ payload: numbered(200) });
+      await witness.expect(1);
+      lab.ip(`addr add 10.78.1.1/24 dev ${a}`);
+      lab.ip('route add default via 10.78.1.2');
+      assert.deepEqual(await flow.status(/default/, 7000), { fill: 'red', shape: 'ring', text: 'holds default route' });
+      assert.match((await flow.collected('caught'))[0]!.error.message, /default route/);
+      const { sent, dropped } = flow.reports[0]!;
+      assert.equal(sent + dropped, 200);
+      assert.deepEqual(await seen(witness, sent), numbered(sent));
+      lab.ip('route del default');
+      await until(() => flow.statuses.at(-1)!.fill === 'green', 4000, 'green');
+      await flow.accepted({ payload: numberedFrame(1) });
     });
 
     it('that holds the default route, allowed', async () => {
