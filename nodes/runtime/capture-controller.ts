@@ -14,7 +14,7 @@ import { Retry } from './retry';
 export interface CaptureNodeSettings {
   interface: string;
   output: OutputForm;
-  /** Seconds between statistics messages; 0: none. */
+  /** Seconds between statistics messages. */
   statsInterval: number;
 }
 
@@ -87,7 +87,7 @@ export class CaptureController {
     this.#statusRates.look(this.#ledger.totals(), this.#clock.now());
     this.#statisticsRates.look(this.#ledger.totals(), this.#clock.now());
     this.#every(STATUS_INTERVAL_MS, () => this.#showRates());
-    if (this.#settings.statsInterval > 0) this.#every(this.#settings.statsInterval * 1000, () => this.#sendStatistics());
+    this.#every(this.#settings.statsInterval * 1000, () => this.#sendStatistics());
     void this.#enqueue(async () => {
       await this.#clock.turn();
       this.#open();

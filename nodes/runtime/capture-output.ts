@@ -44,8 +44,8 @@ export interface CaptureOutput {
   turn(context: OutputContext): boolean;
   /** The batch that is being sent packet by packet. */
   readonly held: PacketBatch | undefined;
-  /** Packets taken out of the ring that the flow did not get yet. */
-  readonly pending: number;
+  /** What was taken out of the ring and the flow did not get yet: packets and the sum of their lengths on the wire. */
+  readonly pending: { packets: number; bytes: number };
   /** Gives up what `pending` counts. */
   discard(): void;
 }
@@ -69,7 +69,7 @@ const PAYLOADS: Readonly<Record<Exclude<OutputForm, 'packet'>, (batch: PacketBat
 /** One message per block. */
 class BlockOutput implements CaptureOutput {
   readonly held = undefined;
-  readonly pending = 0;
+  readonly pending = { packets: 0, bytes: 0 };
   readonly #blocks: number;
   readonly #payload: (batch: PacketBatch) => unknown;
 
@@ -110,8 +110,12 @@ class PacketOutput implements CaptureOutput {
     return this.#batch;
   }
 
-  get pending(): number {
-    return this.#batch === undefined ? 0 : this.#batch.length - this.#index;
+  get pending(): { packets: number; bytes: number } {
+    const batch = this.#batch;
+    if (batch === undefined) return { packets: 0, bytes: 0 };
+    let bytes = 0;
+    for (let i = this.#index; i < batch.length; i++) bytes += batch.originalLengthAt(i);
+    return { packets: batch.length - this.#index, bytes };
   }
 
   discard(): void {

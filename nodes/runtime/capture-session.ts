@@ -28,6 +28,8 @@ export interface SessionEvents {
 
 /** Longest time that what an ending capture still holds is delivered for. */
 const DRAIN_MS = 500;
+/** Longest time that packets are waited for after the interface is gone. */
+const LAST_BLOCK_MS = 2000;
 
 export class CaptureSession {
   readonly #source: CaptureSource;
@@ -39,6 +41,7 @@ export class CaptureSession {
   readonly #finished: Promise<void>;
   #running = true;
   #failure: { error: unknown; gone: boolean } | undefined;
+  #cancelLastWait: () => void = () => undefined;
 
   constructor(source: CaptureSource, output: CaptureOutput, context: OutputContext, events: SessionEvents, clock: Clock) {
     this.#source = source;
@@ -84,6 +87,7 @@ export class CaptureSession {
     } catch (error) {
       if (this.#failure === undefined && !signal.aborted) this.#failure = { error, gone: isGone(error) };
     }
+    this.#cancelLastWait();
     this.#running = false;
     if (this.#failure === undefined) return;
     await this.drain().catch(() => undefined);
@@ -94,7 +98,9 @@ export class CaptureSession {
   #fail(error: unknown, gone: boolean): void {
     if (this.#failure !== undefined || this.#abort.signal.aborted) return;
     this.#failure = { error, gone };
-    this.#abort.abort();
+    if (!gone) return this.#abort.abort();
+    // The kernel retires the block it was filling only when that times out: reading goes on until the capture says that nothing is left.
+    this.#cancelLastWait = this.#clock.after(LAST_BLOCK_MS, () => this.#abort.abort());
   }
 }
 

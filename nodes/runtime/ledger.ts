@@ -37,13 +37,18 @@ export class Ledger {
     this.#current = counters;
   }
 
-  /** Adds up the capture before it is closed. What its ring still holds is shed, and so are `undelivered` packets that were taken out of it. */
-  settle(undelivered: number): void {
+  /** Adds up the capture before it is closed. What its ring still holds is shed, and so is what was taken out of it and not delivered. */
+  settle(undelivered: Pick<Totals, 'packets' | 'bytes'>): void {
     if (this.#current === undefined) return;
     const last = this.#current();
     this.#current = undefined;
     const unread = Math.max(0, last.received - last.drops - last.packets - last.refiltered);
-    this.#closed = sum(this.#closed, { ...last, packets: last.packets - undelivered, refiltered: last.refiltered + unread + undelivered });
+    this.#closed = sum(this.#closed, {
+      ...last,
+      packets: last.packets - undelivered.packets,
+      bytes: last.bytes - undelivered.bytes,
+      refiltered: last.refiltered + unread + undelivered.packets,
+    });
   }
 
   totals(): Totals {
@@ -84,10 +89,11 @@ export class RateMeter {
     if (before === undefined) return this.#rates;
     // Settling a capture takes back what it had counted as delivered and the flow did not get.
     const packets = Math.max(0, totals.packets - before.packets);
+    const bytes = Math.max(0, totals.bytes - before.bytes);
     const lost = totals.drops - before.drops + (totals.shed - before.shed);
     this.#rates = {
       packetsPerSecond: packets / seconds,
-      bitsPerSecond: ((totals.bytes - before.bytes) * 8) / seconds,
+      bitsPerSecond: (bytes * 8) / seconds,
       dropsPerSecond: lost / seconds,
       dropRate: lost === 0 ? 0 : lost / (lost + packets),
     };

@@ -1,6 +1,7 @@
 /** The capture-in controller against a capture made up for it: what a real one does too rarely to be waited for. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { CaptureController, type CaptureHost } from '../../nodes/runtime/capture-controller';
 import type { CaptureMessage } from '../../nodes/runtime/capture-output';
 import type { CaptureSource } from '../../nodes/runtime/capture-session';
@@ -23,7 +24,19 @@ class FakeCapture extends EventEmitter implements CaptureSource {
   closed = false;
   counters = { packets: 0, bytes: 0, received: 0, drops: 0, freezes: 0, refiltered: 0 };
   #wake: () => void = () => undefined;
+  #gone: NetringError | undefined;
+  #fail: (error: Error) => void = () => undefined;
 
+  /** The interface is deleted; the kernel still holds a block. */
+  vanish(): void {
+    this.emit('gone', NetringError.io('ENODEV', 'gone', this.interface));
+  }
+  /** The kernel has given up its last block. */
+  retire(...last: PacketBatch[]): void {
+    this.#gone = NetringError.io('ENODEV', 'gone', this.interface);
+    if (last.length > 0) this.put(...last);
+    else this.#fail(this.#gone);
+  }
   put(...batches: PacketBatch[]): void {
     for (const batch of batches) this.counters.received += batch.length;
     this.ring.push(...batches);
@@ -33,14 +46,16 @@ class FakeCapture extends EventEmitter implements CaptureSource {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
       this.#wake = resolve;
+      this.#fail = reject;
       if (this.ring.length > 0) resolve();
+      else if (this.#gone !== undefined) reject(this.#gone);
     });
   }
   tryRecv(): PacketBatch | null {
     const batch = this.ring.shift() ?? null;
     if (batch !== null) {
       this.counters.packets += batch.length;
-      this.counters.bytes += batch.byteLength;
+      for (let i = 0; i < batch.length; i++) this.counters.bytes += batch.originalLengthAt(i);
     }
     return batch;
   }
@@ -88,7 +103,7 @@ describe('capture-in controller', () => {
     const { clock, captures, sent, statistics, statuses, log, failures } = found;
     const note = (text: string): void => void log.push(text);
     const controller = new CaptureController(
-      { interface: 'eth7', output, statsInterval: 0 },
+      { interface: 'eth7', output, statsInterval: 3600 },
       {
         id: 'node',
         open: () => {
@@ -120,9 +135,10 @@ describe('capture-in controller', () => {
     first.put(batch(1, 2));
     await until(() => sent.length === 1, 1000, 'the first batch');
     clock.advance(1000);
-    first.ring.push(batch(3));
-    first.counters.received += 1;
-    first.emit('gone', NetringError.io('ENODEV', 'gone', 'eth7'));
+    first.vanish();
+    await setImmediate();
+    assert.equal(first.closed, false);
+    first.retire(batch(3));
     await until(() => first.closed, 1000, 'the end of the capture');
     assert.equal(controller.state, 'gone');
     assert.equal(sent.length, 2);
@@ -137,6 +153,55 @@ describe('capture-in controller', () => {
     assert.ok(statuses.includes('red eth7 gone'), statuses.join());
     await controller.close();
     assert.equal(clock.pending, 0);
+  });
+
+  it('a capture that does not end after its interface is given up', async () => {
+    const { controller, clock, captures, sent } = bench();
+    await opened(captures);
+    const [capture] = captures as [FakeCapture];
+    capture.vanish();
+    capture.put(batch(1));
+    await until(() => sent.length === 1, 1000, 'the batch');
+    clock.advance(1999);
+    await setImmediate();
+    assert.equal(capture.closed, false);
+    clock.advance(1);
+    await until(() => capture.closed, 1000, 'the end of the capture');
+    assert.equal(controller.state, 'gone');
+    await controller.close();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('stopped while the last block is awaited, it stays stopped', async () => {
+    const { controller, clock, captures } = bench();
+    await opened(captures);
+    captures[0]!.vanish();
+    await controller.control({ action: 'stop' });
+    clock.advance(10_000);
+    await setImmediate();
+    assert.deepEqual([controller.state, captures.length, captures[0]!.closed], ['stopped', 1, true]);
+    await controller.close();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('stopped in the middle of a batch that is sent packet by packet: packets and bytes are those that were delivered', async () => {
+    const sent: CaptureMessage[] = [];
+    const fake = bench('packet', { sendPackets: (message) => sent.push(message) === 1000 && clock.advance(1000) });
+    const { controller, clock, captures, statistics } = fake;
+    await opened(captures);
+    // The loop stands still after its first turn, and the time for draining is over after the next.
+    let go = (): void => undefined;
+    clock.turn = () => new Promise((resolve) => (go = resolve));
+    captures[0]!.put(PacketBatch.from(Array.from({ length: 1200 }, (_, i) => ({ data: numberedFrame(i), originalLength: 1000 + i }))));
+    await until(() => sent.length === 500, 1000, 'a turn');
+    const stopping = controller.control({ action: 'stop' });
+    await setImmediate();
+    go();
+    await stopping;
+    await controller.control({ action: 'stats' });
+    const { packets, bytes, shed } = statistics.at(-1)!;
+    assert.deepEqual([packets, bytes, shed], [1000, 1000 * 1000 + (999 * 1000) / 2, 200]);
+    await controller.close();
   });
 
   it('what is left in the ring at the end is shed: the ledger adds up', async () => {
