@@ -99,8 +99,16 @@ export class Editor {
 
   /** Opens a node's dialog. */
   async edit(id: string): Promise<void> {
-    await this.node(id).locator('.red-ui-flow-node').first().dblclick();
-    await this.page.locator('.netring-panel').waitFor();
+    const panel = this.page.locator('.netring-panel');
+    const open = async (): Promise<boolean> => {
+      await this.node(id).locator('.red-ui-flow-node').first().dblclick();
+      return panel.waitFor({ timeout: 3000 }).then(
+        () => true,
+        () => false,
+      );
+    };
+    // The editor measures the time between two clicks itself: on a machine that stalls just then they are no double click.
+    if (!(await open()) && !(await open())) await panel.waitFor();
     await this.#settled();
   }
 
