@@ -11,6 +11,9 @@ import { readCaptureStats, type CaptureStats } from './stats';
 
 const WAIT_SLICE_MS = 100;
 
+/** Bytes of slabs after which the young generation is collected. */
+const COLLECT_STEP = 16 << 20;
+
 /** Tries with the young generation alone: what survives some of them has left it. */
 const MINOR_ROUNDS = 5;
 
@@ -27,7 +30,7 @@ export class CaptureHandle {
   #last: CaptureStats | undefined;
   #stalled = false;
   #collections = 0;
-  #collectAt: number;
+  #collectAt = Infinity;
   #interfaceName: string;
 
   constructor(settings: CaptureSettings, warnings: readonly string[]) {
@@ -35,7 +38,6 @@ export class CaptureHandle {
     this.native = new (native().Capture)(toNativeCaptureConfig(settings));
     this.geometry = this.native.geometry;
     this.warnings = [...warnings, ...this.geometry.warnings];
-    this.#collectAt = settings.maxBufferedBytes / 2;
     this.#interfaceName = settings.interface;
     try {
       assertLinkType(this.geometry.linkType, settings.interface);
@@ -86,7 +88,7 @@ export class CaptureHandle {
     if (slab === null) return 'empty';
     this.#stalled = slab === undefined;
     if (slab === undefined) return 'stalled';
-    this.#collectBeforeLimit();
+    this.#collectInTime();
     return PacketBatch.fromSlab(slab, this.interface, this.geometry.linkType);
   }
 
@@ -97,16 +99,16 @@ export class CaptureHandle {
   }
 
   /**
-   * A flow that keeps nothing must not reach the limit only because V8 has not collected yet: the young generation is collected at half the
-   * limit, and again whenever another quarter has come to be held.
+   * Collects the young generation whenever so much more has come to be held. A flow that keeps nothing then goes round in few slabs, never reaches
+   * the limit only because V8 has not collected yet, and is spared the full collections that V8 does by its own measure, one per 64 MiB: a flow with
+   * frames of 1500 bytes took 480 instead of 1450 ns a packet.
    */
-  #collectBeforeLimit(): void {
-    const limit = this.settings.maxBufferedBytes;
+  #collectInTime(): void {
+    const step = Math.min(COLLECT_STEP, this.settings.maxBufferedBytes / 4);
     const held = this.native.bufferedBytes;
-    this.#collectAt = Math.max(limit / 2, Math.min(this.#collectAt, held + limit / 4));
+    this.#collectAt = Math.min(this.#collectAt, held + step);
     if (held < this.#collectAt) return;
-    this.#collectAt = held + limit / 4;
-    this.#collections++;
+    this.#collectAt = held + step;
     requestMinorCollection();
   }
 
@@ -116,10 +118,7 @@ export class CaptureHandle {
    */
   reclaim(round: number): void {
     if (round > 0 && requestCollection()) this.#collections++;
-    else if (round < MINOR_ROUNDS) {
-      this.#collections++;
-      requestMinorCollection();
-    }
+    else if (round < MINOR_ROUNDS) requestMinorCollection();
   }
 
   wait(timeoutMs: number): boolean {

@@ -17,7 +17,7 @@ export class CaptureStats {
   readonly refiltered: number;
   /** Times draining stopped because live owned batches had reached `maxBufferedBytes`. */
   readonly stalls: number;
-  /** Garbage collections asked for in order to get memory of forgotten batches back. */
+  /** Full garbage collections asked for at `maxBufferedBytes`, in order to get the memory of forgotten batches back. */
   readonly collections: number;
   /** Bytes under live owned batches now; never a difference. */
   readonly bufferedBytes: number;

@@ -9,11 +9,16 @@ const RETIRE_MS = 10;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** The ring of the profile `balanced`, and what was fastest for the C reader. */
-export const rings = { '256 KiB x 64': [256 * KIB, 64], '1 MiB x 16': [MIB, 16] };
+/** Blocks of the profile `balanced`. */
+const BLOCK = 256 * KIB;
+
+/** The ring that all readers get: 64 blocks hold 100 ms of 64-byte frames at full blast, but only 10 ms of 1500-byte ones. */
+const blocksFor = (length) => (length > 256 ? 256 : 64);
+
+export const ringOf = (length) => `${BLOCK / KIB} KiB x ${blocksFor(length)}`;
 
 /** The C reader that ratios refer to: same ring as the library's. */
-export const REFERENCE = 'C rx3, 256 KiB x 64';
+export const REFERENCE = 'C rx3';
 
 /** The command of one of our receivers. */
 export function receiver(name) {
@@ -38,13 +43,15 @@ export const ours = {
   'Node-RED flow, 14 bytes': ['flow', 'bytes'],
 };
 
-/** @returns {Map<string, string[]>} Name of each reader and its command. */
-export function readers({ programs, network }) {
-  const all = new Map();
-  for (const [name, [size, count]] of Object.entries(rings)) {
-    all.set(`C rx3, ${name}`, [programs.rx3, network.far, `${size}`, `${count}`, `${RETIRE_MS}`]);
-  }
-  const options = JSON.stringify({ blockSize: 256 * KIB, blockCount: 64, blockTimeoutMs: RETIRE_MS, fillRxhash: false });
+/** @returns {Map<string, string[]>} Name of each reader and its command, for frames of `length` bytes. */
+export function readers({ programs, network }, length) {
+  const count = blocksFor(length);
+  const c = (size, blocks) => [programs.rx3, network.far, `${size}`, `${blocks}`, `${RETIRE_MS}`];
+  const all = new Map([
+    [REFERENCE, c(BLOCK, count)],
+    ['C rx3, 1 MiB blocks', c(MIB, (count * BLOCK) / MIB)],
+  ]);
+  const options = JSON.stringify({ blockSize: BLOCK, blockCount: count, blockTimeoutMs: RETIRE_MS, fillRxhash: false });
   for (const [name, command] of Object.entries(ours)) all.set(name, [...receiver(command[0]), network.far, options, ...command.slice(1)]);
   for (const peer of ['cap', 'pcap']) if (installed(peer)) all.set(`npm ${peer}`, [...receiver(`npm-${peer}`), network.far]);
   return all;

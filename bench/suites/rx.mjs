@@ -1,5 +1,5 @@
 /** Receivers side by side with the C reader: loss, CPU per packet, memory. */
-import { generator, measure, readers, REFERENCE } from '../lib/readers.mjs';
+import { generator, measure, readers, REFERENCE, ringOf } from '../lib/readers.mjs';
 import { median, spread, table } from '../lib/table.mjs';
 
 const REPETITIONS = 3;
@@ -23,7 +23,7 @@ async function compare(bench, { lengths, count, rate }) {
   }
   const results = [];
   for (const length of lengths) {
-    const measured = new Map([...readers(bench)].map(([name, command]) => [name, { command, runs: [] }]));
+    const measured = new Map([...readers(bench, length)].map(([name, command]) => [name, { command, runs: [] }]));
     // Interleaved, so that a slow minute of the machine hits all readers alike.
     for (let repetition = 0; repetition < REPETITIONS; repetition++) {
       for (const [name, { command, runs }] of measured) {
@@ -47,7 +47,7 @@ async function compare(bench, { lengths, count, rate }) {
       (median(cpu(runs)) / reference).toFixed(2),
       spread(runs.map((one) => (one.peakRss ?? 0) / MB)),
     ]);
-    bench.print(`${length} bytes, ${count} frames by ${generate.name}; ${REPETITIONS} runs: median (min-max)`);
+    bench.print(`${length} bytes, ${count} frames by ${generate.name}; ring ${ringOf(length)}; ${REPETITIONS} runs: median (min-max)`);
     bench.print(table(['reader', 'lost', 'kernel drops', 'kpps', 'CPU ns/packet', 'x C', 'peak RSS MB'], rows));
     for (const [reader, { runs }] of measured) results.push({ reader, length, rate, ratio: median(cpu(runs)) / reference, runs });
   }

@@ -240,7 +240,7 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
         capture->copy_current(header, records, slab.data + index_bytes, static_cast<uint32_t>(slab.size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
     capture->release_block();
-    if (packets != 0) return wrap_slab(env, pool_, slab);
+    if (packets != 0) return wrap_slab(env, pool_, slab, index_bytes + header->byte_length);
     pool_->give_back(slab);
   }
 }

@@ -11,13 +11,13 @@ struct SlabOwner {
 
 }  // namespace
 
-Napi::Value wrap_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab) {
+Napi::Value wrap_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab, size_t length) {
   auto owner = std::make_unique<SlabOwner>(SlabOwner{pool, slab});
   napi_value buffer = nullptr;
   // No napi_adjust_external_memory: V8 counts the backing store itself, and telling it twice doubled the collections
   // (7.6 instead of 16.0 M packets/s).
   const napi_status status = napi_create_external_arraybuffer(
-      env, slab.data, slab.size,
+      env, slab.data, length,
       [](napi_env, void*, void* hint) {
         const std::unique_ptr<SlabOwner> done(static_cast<SlabOwner*>(hint));
         done->pool->give_back(done->slab);

@@ -24,6 +24,11 @@ export interface AsyncCaptureEvents {
 /** Batches handed out before the event loop is let turn: a source at full rate would otherwise starve timers and sockets. */
 const BATCHES_PER_TURN = 16;
 
+/**
+ * Longest pause for more blocks to gather, in ms. A wake-up costs 25 to 30 us, which is dear for one block of 1,800 packets every 1.6 ms.
+ */
+const MOST_GATHERING_MS = 4;
+
 /** How much later than its timeout a block may come to be retired, in ms. */
 const RETIRE_SLACK_MS = 20;
 
@@ -51,6 +56,9 @@ export class AsyncCapture<S extends Capture = Capture>
   readonly #closing = new AbortController();
   #ended: NetringError | undefined;
   #readThisTurn = 0;
+  #lastLook = 0;
+  #blocksSinceLook = 0;
+  #lastBlockFull = false;
   #lastBlock: NodeJS.Timeout | undefined;
 
   /** Takes `source` over: using it afterwards is a TypeError. */
@@ -91,7 +99,7 @@ export class AsyncCapture<S extends Capture = Capture>
   async readable(options: WaitOptions = {}): Promise<ReadableGuard> {
     assertNotAdopted(this);
     await this.#ready(options);
-    return { nextBatch: () => (this.#handle.closed ? null : this.#handle.borrow()) };
+    return { nextBatch: () => (this.#handle.closed ? null : this.#seen(this.#handle.borrow())) };
   }
 
   /** The next batch, borrowed: valid until its `release()` or the next reading call. */
@@ -179,13 +187,21 @@ export class AsyncCapture<S extends Capture = Capture>
   #borrow(): PacketBatch | null {
     assertNotAdopted(this);
     this.#assertOpen();
-    return this.#handle.borrow();
+    return this.#seen(this.#handle.borrow());
+  }
+
+  #seen(batch: PacketBatch | null): PacketBatch | null {
+    if (batch !== null) {
+      this.#blocksSinceLook++;
+      this.#lastBlockFull = !batch.timedOut;
+    }
+    return batch;
   }
 
   #take(): PacketBatch | null {
     this.#assertOpen();
     const taken = this.#handle.take();
-    return typeof taken === 'string' ? null : taken;
+    return this.#seen(typeof taken === 'string' ? null : taken);
   }
 
   #recv(options: WaitOptions): Promise<PacketBatch> {
@@ -214,6 +230,11 @@ export class AsyncCapture<S extends Capture = Capture>
     this.#assertOpen();
     if (this.#handle.stalled) return this.#roomForBatches(options);
     if (this.#ended !== undefined) throw this.#ended;
+    const gathering = this.#gatheringTime();
+    if (gathering > 0) {
+      await pause(gathering);
+      return;
+    }
     const ready = this.#waiting.wait(options);
     this.#handle.native.arm();
     try {
@@ -222,6 +243,21 @@ export class AsyncCapture<S extends Capture = Capture>
       if (this.#waiting.size === 0 && !this.#handle.closed) this.#handle.native.disarm();
       throw error;
     }
+  }
+
+  /**
+   * How long to leave a busy ring alone, in whole ms: not while its blocks are retired by their timeout, at most half of that timeout, and at most
+   * an eighth of the time in which the ring fills up.
+   */
+  #gatheringTime(): number {
+    const now = performance.now();
+    const perBlock = (now - this.#lastLook) / this.#blocksSinceLook;
+    const busy = this.#blocksSinceLook > 0 && this.#lastBlockFull;
+    this.#lastLook = now;
+    this.#blocksSinceLook = 0;
+    if (!busy) return 0;
+    const { geometry, settings } = this.#handle;
+    return Math.floor(Math.min(MOST_GATHERING_MS, settings.blockTimeoutMs / 2, (perBlock * geometry.blockCount) / 8));
   }
 
   /** Live owned batches have reached `maxBufferedBytes`: waits, with the ring left alone, until the collector has returned some. */
