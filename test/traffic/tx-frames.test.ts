@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Injector, NetringError, PacketBatch } from '@netring/node-red';
 import { Lab } from '../support/lab';
 import { footprint } from '../support/process';
-import { CountingWitness, Witness } from '../support/witness';
+import { Witness } from '../support/witness';
 import { frame, tagged } from './rx';
-import { asyncInjector, injector, NONE_WRONG, numbered, NumberedBatch } from './tx';
+import { asyncInjector, injector, judge, NONE_WRONG, numbered, NumberedBatch } from './tx';
 
 /** A frame of exactly `length` bytes that names itself. */
 const sized = (length: number, text = String(length)): Buffer => frame(text.slice(0, Math.max(0, length - 14)), length).subarray(0, length);
@@ -40,7 +40,7 @@ describe('sending frames', () => {
     it(`TX-02 every frame sent is received: ${way}`, async () => {
       const total = 20_000;
       const wire = await lab.wire();
-      const witness = await CountingWitness.open(lab, wire.b, total);
+      const witness = await judge(lab, wire.b, total);
       await sendNumbered(way, wire.a, total);
       assert.deepEqual(await witness.verdict(), { ...NONE_WRONG, received: total, foreign: 0 });
     });
@@ -76,7 +76,7 @@ describe('sending frames', () => {
     this.timeout(60_000);
     const total = 1_000_000;
     const wire = await lab.wire();
-    const witness = await CountingWitness.open(lab, wire.b, total);
+    const witness = await judge(lab, wire.b, total);
     const tx = asyncInjector(lab, { interface: wire.a });
     const batch = new NumberedBatch(1000);
     let sent = 0;
@@ -89,7 +89,7 @@ describe('sending frames', () => {
   for (const frameSize of [1536, 3008, 80]) {
     it(`TX-02 slots of ${frameSize} bytes, which do not fill their blocks`, async () => {
       const wire = await lab.wire();
-      const witness = await CountingWitness.open(lab, wire.b, 500);
+      const witness = await judge(lab, wire.b, 500);
       const tx = injector(lab, { interface: wire.a, frameSize, frameCount: 100 });
       const length = Math.min(64, tx.frameCapacity);
       for (const bytes of numbered(0, 500, length)) {
@@ -102,7 +102,7 @@ describe('sending frames', () => {
 
   it('TX-02 slots and batches of one injector leave in order', async () => {
     const wire = await lab.wire();
-    const witness = await CountingWitness.open(lab, wire.b, 30);
+    const witness = await judge(lab, wire.b, 30);
     const tx = injector(lab, { interface: wire.a });
     for (const bytes of numbered(0, 10)) tx.send(bytes);
     assert.equal(tx.sendBatch(numbered(10, 20)), 10, 'counts its own frames only');

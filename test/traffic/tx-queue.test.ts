@@ -7,9 +7,9 @@ import { Worker } from 'node:worker_threads';
 import { Injector } from '@netring/node-red';
 import { Lab } from '../support/lab';
 import { until, within } from '../support/wait';
-import { CountingWitness, Witness } from '../support/witness';
+import { Witness } from '../support/witness';
 import { frame } from './rx';
-import { asyncInjector, injector, NONE_WRONG, numbered, NumberedBatch, slowQueue } from './tx';
+import { asyncInjector, injector, judge, NONE_WRONG, numbered, NumberedBatch, slowQueue } from './tx';
 
 describe('sending into a slow queue', () => {
   const lab = new Lab();
@@ -25,7 +25,7 @@ describe('sending into a slow queue', () => {
       const total = 100_000;
       const wire = await lab.wire();
       slowQueue(wire.a, '40mbit', limit);
-      const witness = await CountingWitness.open(lab, wire.b, total);
+      const witness = await judge(lab, wire.b, total);
       const tx = asyncInjector(lab, { interface: wire.a });
       const ticks = { count: 0 };
       const ticking = setInterval(() => ticks.count++, 20);
@@ -43,7 +43,7 @@ describe('sending into a slow queue', () => {
   it('TX-07 the synchronous calls tell what the kernel took, and the ring keeps the rest', async () => {
     const wire = await lab.wire();
     slowQueue(wire.a, '8mbit', 6000);
-    const witness = await CountingWitness.open(lab, wire.b, 1000);
+    const witness = await judge(lab, wire.b, 1000);
     const tx = injector(lab, { interface: wire.a, frameCount: 500 });
     for (const bytes of numbered(0, 500)) assert.equal(tx.send(bytes), true);
     const first = tx.flush();
@@ -63,7 +63,7 @@ describe('sending into a slow queue', () => {
   it('TX-07 close waits for frames that the ring still holds', async () => {
     const wire = await lab.wire();
     slowQueue(wire.a, '8mbit', 6000);
-    const witness = await CountingWitness.open(lab, wire.b, 500);
+    const witness = await judge(lab, wire.b, 500);
     const tx = Injector.builder({ interface: wire.a, frameCount: 500 }).build();
     for (const bytes of numbered(0, 500)) tx.send(bytes);
     tx.close();
@@ -75,7 +75,7 @@ describe('sending into a slow queue', () => {
   it('calls that overlap keep their order', async () => {
     const wire = await lab.wire();
     slowQueue(wire.a, '20mbit', 6000);
-    const witness = await CountingWitness.open(lab, wire.b, 5000);
+    const witness = await judge(lab, wire.b, 5000);
     const tx = asyncInjector(lab, { interface: wire.a });
     const calls = Array.from({ length: 50 }, (_, i) =>
       i % 2 === 0 ? tx.sendBatch(numbered(i * 100, i * 100 + 100)) : tx.sendBatch(new NumberedBatch(100).from(i * 100)),

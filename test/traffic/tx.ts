@@ -2,7 +2,7 @@
 import { AsyncInjector, Injector, PacketBatch, type InjectorOptions } from '@netring/node-red';
 import type { Lab } from '../support/lab';
 import { output } from '../support/process';
-import { numberedFrame } from '../support/witness';
+import { CountingWitness, numberedFrame } from '../support/witness';
 
 /** An injector that the lab closes. */
 export function injector(lab: Lab, options: InjectorOptions): Injector {
@@ -15,6 +15,19 @@ export function asyncInjector(lab: Lab, options: InjectorOptions): AsyncInjector
   const opened = new AsyncInjector(Injector.builder(options).build());
   lab.defer(() => opened.close());
   return opened;
+}
+
+/**
+ * A counting witness, and this process on one CPU from now on. A veth hands frames over in a backlog per CPU, so the kernel itself swaps two that a
+ * migrating sender, or the timer of its queue, sent from different CPUs.
+ */
+export async function judge(lab: Lab, iface: string, total: number): Promise<CountingWitness> {
+  const witness = await CountingWitness.open(lab, iface, total);
+  const pid = String(process.pid);
+  const allowed = /: (\S+)\s*$/.exec(output('taskset', ['-c', '-p', pid]))?.[1] ?? '0';
+  output('taskset', ['-a', '-c', '-p', allowed.split(/[,-]/)[0] ?? '0', pid]);
+  lab.defer(() => output('taskset', ['-a', '-c', '-p', allowed, pid]));
+  return witness;
 }
 
 /** A queue that lets frames out slowly and holds `limit` bytes of them. */
