@@ -52,6 +52,15 @@ export class CaptureHandle {
     return this.#last !== undefined;
   }
 
+  /** -1 after `close`. */
+  get fd(): number {
+    return this.closed ? -1 : this.native.fd;
+  }
+
+  get linkUp(): boolean {
+    return !this.closed && this.native.linkUp;
+  }
+
   /** The interface's name now: a rename is followed. */
   get interface(): string {
     if (!this.closed) this.#interfaceName = this.native.interfaceName;

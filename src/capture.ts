@@ -55,23 +55,23 @@ export class Capture implements PacketSource, Disposable {
 
   /** The socket's file descriptor; -1 after `close`. */
   get fd(): number {
-    return this.#handle.closed ? -1 : this.#handle.native.fd;
+    return this.#own().fd;
   }
   /** Name of the interface now: a rename is followed. */
   get interface(): string {
-    return this.#handle.interface;
+    return this.#own().interface;
   }
   /** Whether the interface is up and has a carrier. Brought up to date while waiting. */
   get linkUp(): boolean {
-    return !this.#handle.closed && this.#handle.native.linkUp;
+    return this.#own().linkUp;
   }
   /** The ring as the kernel gave it, and the id of the fanout group. */
   get geometry(): NativeCaptureGeometry {
-    return this.#handle.geometry;
+    return this.#own().geometry;
   }
   /** Options that were honoured only in part. */
   get warnings(): readonly string[] {
-    return this.#handle.warnings;
+    return this.#own().warnings;
   }
 
   /**
@@ -132,7 +132,7 @@ export class Capture implements PacketSource, Disposable {
 
   /** Counters since open; readable after `close`. */
   cumulativeStats(): CaptureStats {
-    return this.#handle.cumulativeStats();
+    return this.#own().cumulativeStats();
   }
 
   /**

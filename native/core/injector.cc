@@ -80,7 +80,8 @@ bool Injector::commit(uint32_t slot, uint32_t length) {
 }
 
 void Injector::reap() {
-  const TxRing::Taken taken = ring_.reap(limit());
+  // A slot that the kernel skipped is known by its length alone, so the limit must be the one it was judged by.
+  const TxRing::Taken taken = ring_.reap(FrameLimit{link_.current_mtu()});
   unreported_.sent += taken.sent;
   unreported_.bytes += taken.bytes;
   unreported_.refused += taken.refused;

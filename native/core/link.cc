@@ -117,8 +117,7 @@ Result<LinkWatch> LinkWatch::open(const std::string& name) {
 
 bool LinkWatch::passes() const {
   if (!info_.up()) return false;
-  ifreq request{};
-  std::memcpy(request.ifr_name, info_.name.data(), std::min<size_t>(info_.name.size(), IFNAMSIZ - 1));
+  ifreq request = named_request();
   // Fails for an interface that was renamed or deleted just now, which rtnetlink tells.
   if (::ioctl(socket_.get(), SIOCGIFFLAGS, &request) != 0) return true;
   const auto now = static_cast<uint32_t>(static_cast<uint16_t>(request.ifr_flags));
@@ -126,6 +125,17 @@ bool LinkWatch::passes() const {
   // authentication.
   const uint32_t lost = info_.flags & ~now;
   return (lost & (IFF_UP | IFF_RUNNING)) == 0;
+}
+
+uint32_t LinkWatch::current_mtu() const {
+  ifreq request = named_request();
+  return ::ioctl(socket_.get(), SIOCGIFMTU, &request) == 0 ? static_cast<uint32_t>(request.ifr_mtu) : info_.mtu;
+}
+
+ifreq LinkWatch::named_request() const {
+  ifreq request{};
+  std::memcpy(request.ifr_name, info_.name.data(), std::min<size_t>(info_.name.size(), IFNAMSIZ - 1));
+  return request;
 }
 
 LinkWatch::Change LinkWatch::update() {

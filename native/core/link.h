@@ -2,6 +2,8 @@
 #ifndef NETRING_CORE_LINK_H_
 #define NETRING_CORE_LINK_H_
 
+#include <net/if.h>
+
 #include <cstdint>
 #include <string>
 
@@ -43,11 +45,15 @@ class LinkWatch {
   // queue stays until the report.
   bool passes() const;
 
+  // The MTU at this moment, for what rtnetlink has not told yet.
+  uint32_t current_mtu() const;
+
   // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call.
   // On an overrun of the netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.
   Change update();
 
  private:
+  ifreq named_request() const;
   LinkWatch(UniqueFd socket, LinkInfo info);
   Status read();
 

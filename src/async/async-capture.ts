@@ -50,7 +50,6 @@ export class AsyncCapture<S extends Capture = Capture>
   extends EventEmitter<AsyncCaptureEvents>
   implements AsyncIterable<PacketBatch>, AsyncDisposable
 {
-  readonly #source: S;
   readonly #handle: CaptureHandle;
   readonly #waiting = new WaitList();
   readonly #closing = new AbortController();
@@ -65,7 +64,6 @@ export class AsyncCapture<S extends Capture = Capture>
   constructor(source: S) {
     super();
     assertNotAdopted(source);
-    this.#source = source;
     this.#handle = captureHandle(source);
     this.#handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);
@@ -76,14 +74,14 @@ export class AsyncCapture<S extends Capture = Capture>
   }
 
   get fd(): number {
-    return this.#source.fd;
+    return this.#handle.fd;
   }
   /** Name of the interface now: a rename is followed. */
   get interface(): string {
     return this.#handle.interface;
   }
   get linkUp(): boolean {
-    return this.#source.linkUp;
+    return this.#handle.linkUp;
   }
   get geometry(): NativeCaptureGeometry {
     return this.#handle.geometry;

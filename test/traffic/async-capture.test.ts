@@ -57,9 +57,19 @@ describe('AsyncCapture', () => {
     const source = Capture.builder({ ...SMALL, interface: wire.a }).build();
     const rx = new AsyncCapture(source);
     lab.defer(() => rx.close());
-    assert.throws(() => source.nextBatch(), TypeError);
-    assert.throws(() => source.close(), TypeError);
-    assert.throws(() => source.stats(), TypeError);
+    const uses: (() => unknown)[] = [
+      () => source.nextBatch(),
+      () => source.nextBatchBlocking(0),
+      () => source.packets().next(),
+      () => source.stats(),
+      () => source.cumulativeStats(),
+      () => source.setFilter(null),
+      () => source.fd,
+      () => source.linkUp,
+      () => source.geometry,
+      () => source.close(),
+    ];
+    for (const use of uses) assert.throws(use, TypeError);
     assert.throws(() => new AsyncCapture(source), TypeError);
   });
 
