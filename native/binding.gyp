@@ -2,7 +2,7 @@
   "target_defaults": {
     "cflags_cc!": ["-std=gnu++17", "-fno-rtti"],
     "cflags_cc": [
-      "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-O2",
+      "-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden",
       "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fstack-protector-strong",
       # As a system header: the warnings in it are not ours to mend.
       "-isystem", "<!(node -p \"require('path').resolve(require('node-addon-api').include_dir)\")"
