@@ -33,7 +33,7 @@ describe('memory of a flow', function () {
       func('code', code),
       func('last', `global.set('last', msg.payload);`),
       ...endpoint('state', `return { last: global.get('last'), count: global.get('count') || 0, found: global.get('found') }`),
-      ...endpoint('letgo', `global.set('hoard', undefined); return {}`),
+      ...endpoint('letgo', `global.set('free', true); global.set('hoard', undefined); return {}`),
     ]);
     await red.status('cap', ({ fill }) => fill === 'green');
   }
@@ -71,7 +71,7 @@ describe('memory of a flow', function () {
     await deploy(
       `
       const hoard = global.get('hoard') || [];
-      hoard.push(msg.payload);
+      if (!global.get('free')) hoard.push(msg.payload);
       global.set('hoard', hoard);
       global.set('count', (global.get('count') || 0) + msg.payload.length);`,
       `${LIMIT}`,
