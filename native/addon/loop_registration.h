@@ -30,7 +30,6 @@ class LoopRegistration {
   int start(Napi::Function listener);
   // The socket's descriptor may be closed after this returns.
   void stop();
-  bool started() const { return socket_poll_ != nullptr; }
 
   // Asks for one kReady. The poll handle stays active between an event and the next request, so that a busy reader that
   // asks again at once costs no system call; an event that nobody asked for stops it.

@@ -231,6 +231,8 @@ export class AsyncCapture<S extends Capture = Capture>
     const gathering = this.#gatheringTime();
     if (gathering > 0) {
       await pause(gathering);
+      options.signal?.throwIfAborted();
+      this.#assertOpen();
       return;
     }
     const ready = this.#waiting.wait(options);
