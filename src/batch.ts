@@ -36,7 +36,9 @@ export interface BatchMemory {
   index: Uint32Array;
 }
 
-interface BatchParts extends BatchMemory {
+interface BatchParts {
+  bytes: Buffer;
+  index: Uint32Array;
   /** A copy of the header's words: a borrowed header is overwritten by the next batch. */
   header: Uint32Array;
   interface: string;
@@ -74,7 +76,7 @@ export class PacketBatch implements Iterable<Packet> {
   /** @internal Use a capture, `PacketBatch.from` or `readPcap`. */
   constructor(parts: BatchParts) {
     this.#index = parts.index;
-    this.#bytes = Buffer.from(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
+    this.#bytes = parts.bytes;
     this.#header = parts.header;
     this.#count = parts.header[Header.Count]!;
     this.#interface = parts.interface;
@@ -89,7 +91,7 @@ export class PacketBatch implements Iterable<Packet> {
     return new PacketBatch({
       header,
       index: new Uint32Array(slab, HEADER_WORDS * 4, header[Header.Count]! * RECORD_WORDS),
-      bytes: new Uint8Array(slab, header[Header.BytesOffset]),
+      bytes: Buffer.from(slab, header[Header.BytesOffset]),
       interface: interfaceName,
       linkType,
     });
@@ -100,7 +102,7 @@ export class PacketBatch implements Iterable<Packet> {
     return new PacketBatch({
       header: describe(index, origin.seqNum ?? 0),
       index,
-      bytes,
+      bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       interface: origin.interface ?? '',
       linkType: origin.linkType ?? ARPHRD_ETHER,
     });
@@ -349,7 +351,7 @@ export class PacketBatch implements Iterable<Packet> {
   }
 
   /** A batch over other packets of this one's block. */
-  #derive(index: Uint32Array, bytes: Uint8Array): PacketBatch {
+  #derive(index: Uint32Array, bytes: Buffer): PacketBatch {
     const header = describe(index, this.seqNum);
     header[Header.Flags] = this.#header[Header.Flags]!;
     return new PacketBatch({ header, index, bytes, interface: this.#interface, linkType: this.#linkType });

@@ -26,6 +26,8 @@ export class CaptureHandle {
   readonly geometry: NativeCaptureGeometry;
   readonly warnings: readonly string[];
   #borrowed: PacketBatch | undefined;
+  #header: Uint32Array | undefined;
+  #index: Uint32Array | undefined;
   #previous: CaptureStats;
   #last: CaptureStats | undefined;
   #stalled = false;
@@ -73,11 +75,12 @@ export class CaptureHandle {
     this.#borrowed?.release();
     const block = this.native.borrow();
     if (block === null) return null;
-    const header = this.native.header.slice(0, HEADER_WORDS);
+    const index = (this.#index ??= this.native.index);
+    const header = (this.#header ??= this.native.header).slice(0, HEADER_WORDS);
     const batch = new PacketBatch({
       header,
-      index: this.native.index.subarray(0, header[Header.Count]! * RECORD_WORDS),
-      bytes: new Uint8Array(block),
+      index: index.subarray(0, header[Header.Count]! * RECORD_WORDS),
+      bytes: Buffer.from(block),
       interface: this.interface,
       linkType: this.geometry.linkType,
       release: () => {

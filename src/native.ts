@@ -132,8 +132,8 @@ export type LoopListener = (event: LoopEvent, detail: number) => void;
 interface NativeWatchable {
   /** Registers with the environment's event loop; called once. Link events follow by themselves, `Ready` only after `arm()`. */
   watch(listener: LoopListener): void;
-  /** Asks for one `Ready`. Idempotent until it came. */
-  arm(): void;
+  /** Asks for one `Ready`; the last call counts until it came. A capture is left alone for `delayMs` (whole ms) first. */
+  arm(delayMs?: number): void;
   disarm(): void;
   ref(): void;
   unref(): void;

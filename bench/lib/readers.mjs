@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Process, run } from './process.mjs';
 
-/** Enough for the optimising compiler, which looks at functions that run once a block of 1,700 frames; not counted. */
-const WARM_UP_FRAMES = 600_000;
+/** Not counted: the optimising compiler looks at functions that run once a wake-up of 10,000 frames, and is through with most of them by then. */
+const WARM_UP_FRAMES = 2_000_000;
 const RETIRE_MS = 10;
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -12,8 +12,8 @@ const MIB = 1024 * KIB;
 /** Blocks of the profile `balanced`. */
 const BLOCK = 256 * KIB;
 
-/** The ring that all readers get: 64 blocks hold 100 ms of 64-byte frames at full blast, but only 10 ms of 1500-byte ones. */
-const blocksFor = (length) => (length > 256 ? 256 : 64);
+/** The ring that all readers get: 64 blocks hold 100 ms of 64-byte frames at full blast, but only 10 ms of 1500-byte ones, which get 80. */
+const blocksFor = (length) => (length > 256 ? 512 : 64);
 
 export const ringOf = (length) => `${BLOCK / KIB} KiB x ${blocksFor(length)}`;
 

@@ -7,7 +7,7 @@ const MB = 1e6;
 
 export const rx = {
   title: 'receiving at full blast',
-  run: (bench) => compare(bench, { lengths: [64, 1500], count: 1_500_000, rate: 0 }),
+  run: (bench) => compare(bench, { lengths: [64, 1500], count: 4_000_000, rate: 0 }),
 };
 
 export const paced = {

@@ -324,8 +324,8 @@ void CaptureWrap::watch(const Napi::CallbackInfo& info) {
   Ref();
 }
 
-void CaptureWrap::arm(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->arm();
+void CaptureWrap::arm(const Napi::CallbackInfo& info) {
+  if (loop_) loop_->arm(info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0);
 }
 
 void CaptureWrap::disarm(const Napi::CallbackInfo& /*info*/) {

@@ -31,20 +31,22 @@ class LoopRegistration {
   // The socket's descriptor may be closed after this returns.
   void stop();
 
-  // Asks for one kReady. The poll handle stays active between an event and the next request, so that a busy reader that
-  // asks again at once costs no system call; an event that nobody asked for stops it.
-  void arm();
+  // Asks for one kReady, not before `delay_ms`: in the meantime the socket is left alone. Without a delay the poll
+  // handle stays active between an event and the next request, so that a busy sender that asks again at once costs no
+  // system call; an event that nobody asked for stops it.
+  void arm(uint32_t delay_ms = 0);
   void disarm();
   void ref(bool on);
 
  private:
   static void on_socket(uv_poll_t* handle, int status, int events);
   static void on_link(uv_poll_t* handle, int status, int events);
+  static void on_delay(uv_timer_t* handle);
   void socket_ready(int status);
   void link_changed();
+  void delay_over();
+  void poll_socket();
   void emit(LoopEvent event, int detail);
-  uv_poll_t* open_poll(uv_loop_t* loop, int fd);
-  void close_poll(uv_poll_t** handle);
 
   Napi::Env env_;
   Environment& environment_;
@@ -54,7 +56,9 @@ class LoopRegistration {
   Napi::FunctionReference listener_;
   uv_poll_t* socket_poll_ = nullptr;
   uv_poll_t* link_poll_ = nullptr;
+  uv_timer_t* delay_ = nullptr;
   bool armed_ = false;
+  bool delayed_ = false;
   bool polling_ = false;
 };
 

@@ -12,10 +12,10 @@ export interface WaitOptions {
 }
 
 export class WaitList {
-  readonly #waiters = new Set<Waiter>();
+  #waiters: Waiter[] = [];
 
   get size(): number {
-    return this.#waiters.size;
+    return this.#waiters.length;
   }
 
   /** Resolves with the next `wake`. */
@@ -23,29 +23,27 @@ export class WaitList {
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       const abort = (): void => {
-        this.#waiters.delete(waiter);
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
         reject(signal?.reason as Error);
       };
       const waiter: Waiter = { resolve, reject, forget: () => signal?.removeEventListener('abort', abort) };
       signal?.addEventListener('abort', abort, { once: true });
-      this.#waiters.add(waiter);
+      this.#waiters.push(waiter);
     });
   }
 
   wake(): void {
-    this.#settle((waiter) => waiter.resolve());
+    for (const waiter of this.#takeAll()) waiter.resolve();
   }
 
   fail(reason: unknown): void {
-    this.#settle((waiter) => waiter.reject(reason));
+    for (const waiter of this.#takeAll()) waiter.reject(reason);
   }
 
-  #settle(settle: (waiter: Waiter) => void): void {
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) {
-      waiter.forget();
-      settle(waiter);
-    }
+  #takeAll(): Waiter[] {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.forget();
+    return waiters;
   }
 }
