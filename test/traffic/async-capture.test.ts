@@ -35,6 +35,35 @@ describe('AsyncCapture', () => {
     assert.equal(seen, 500);
   });
 
+  it('lets blocks gather while they fill fast; an abort or a close does not wait for the pause to end', async () => {
+    const rx = asyncCapture(lab, { interface: wire.a, blockSize: 65_536, blockTimeoutMs: 50 });
+    const sending = flood(lab, wire.b, { count: 60_000 });
+    let seen = 0;
+    let full = 0;
+    let wakes = 0;
+    while (seen < 60_000) {
+      const guard = await rx.readable({ signal: AbortSignal.timeout(5000) });
+      wakes++;
+      for (let batch = guard.nextBatch(); batch !== null; batch = guard.nextBatch()) {
+        seen += batch.length;
+        if (!batch.timedOut) full++;
+      }
+    }
+    await sending;
+    assert.ok(full > 100 && wakes < full / 2, `${full} full blocks in ${wakes} wake-ups`);
+
+    const late = Symbol('late');
+    const soon = (wait: Promise<unknown>): Promise<unknown> => Promise.race([wait.catch((error: unknown) => error), nextTurn(late)]);
+    const reason = new Error('enough');
+    const ending = new AbortController();
+    const aborted = rx.readable({ signal: ending.signal });
+    ending.abort(reason);
+    assert.equal(await soon(aborted), reason);
+    const closed = rx.readable();
+    rx.close();
+    assert.equal(((await soon(closed)) as NodeJS.ErrnoException).code, 'ECANCELED');
+  });
+
   it('close rejects pending waits, ends iterations, is idempotent', async () => {
     const rx = asyncCapture(lab, { interface: wire.a });
     const waiting = [rx.recv(), rx.readable(), rx.tryRecvBatch()];
