@@ -13,6 +13,7 @@
       "target_name": "netring",
       "sources": [
         "addon/addon.cc",
+        "addon/bridge.cc",
         "addon/capture.cc",
         "addon/environment.cc",
         "addon/injector.cc",
@@ -22,6 +23,9 @@
         "addon/slab_buffer.cc",
         "core/block.cc",
         "core/bpf.cc",
+        "core/bridge/bridge.cc",
+        "core/bridge/direction.cc",
+        "core/bridge/receiver.cc",
         "core/capture.cc",
         "core/checksum.cc",
         "core/injector.cc",

@@ -228,6 +228,66 @@ export interface NativeInjector extends NativeWatchable {
   close(): void;
 }
 
+/** One end of a bridge. */
+export interface NativeBridgePort {
+  interface: string;
+  blockSize: number;
+  blockCount: number;
+  frameSize: number;
+  promiscuous: boolean;
+}
+
+export interface NativeBridgeConfig {
+  a: NativeBridgePort;
+  b: NativeBridgePort;
+  qdiscBypass: boolean;
+  dropLinkLocal: boolean;
+}
+
+/** Places in the array of `NativeBridge.statistics`: a to b, then `BRIDGE_COUNTERS` further b to a. */
+export const enum BridgeCounter {
+  Received = 0,
+  /** Sum of the original lengths in bytes. */
+  Bytes = 1,
+  Forwarded = 2,
+  Filtered = 3,
+  TooLarge = 4,
+  RingFull = 5,
+  Errors = 6,
+  KernelDrops = 7,
+}
+export const BRIDGE_COUNTERS = 8;
+
+export const enum PortState {
+  Up = 0,
+  Down = 1,
+  Gone = 2,
+}
+
+/** Two interfaces and the engine between them, which runs on a thread of its own. `which`: 0 is interface a, or a to b. */
+export interface NativeBridge {
+  /** rx a, tx b, rx b, tx a. */
+  readonly fds: [number, number, number, number];
+  readonly warnings: string[];
+  /** ARPHRD_* of both interfaces. */
+  readonly linkTypes: [number, number];
+  /** errno with which the engine ended by itself; 0. */
+  readonly failure: number;
+  portState(which: 0 | 1): PortState;
+  /** Packed `struct sock_filter`s, empty for none. `dropsMatching`: holds back what the program accepts, else what it refuses. */
+  setFilter(which: 0 | 1, filter: Uint8Array, dropsMatching: boolean): void;
+  /** Whether the engine judges by the filter set last. */
+  filterApplied(which: 0 | 1): boolean;
+  statistics(out: Float64Array): void;
+  /** `listener` is called on the loop when a port's state has changed, or the engine has ended by itself. */
+  start(listener: () => void): void;
+  /** Returns when the engine has ended, at once. */
+  stop(): void;
+  ref(): void;
+  unref(): void;
+  close(): void;
+}
+
 /** One interface of the process's network namespace. */
 export interface NativeInterface {
   name: string;
@@ -255,6 +315,7 @@ export interface NativeAddon {
   initialize(makeError: (failure: NativeFailure) => Error): void;
   Capture: new (config: NativeCaptureConfig) => NativeCapture;
   Injector: new (config: NativeInjectorConfig) => NativeInjector;
+  Bridge: new (config: NativeBridgeConfig) => NativeBridge;
   interfaces(): NativeInterface[];
   readonly pageSize: number;
 }

@@ -46,6 +46,7 @@ static int read_block(struct ring* ring) {
     ring->frame(at + packet->tp_mac, packet->tp_snaplen);
     at += packet->tp_next_offset;
   }
+  if (ring->block_end != NULL) ring->block_end();
   atomic_store_explicit(status, TP_STATUS_KERNEL, memory_order_release);
   ring->next = (ring->next + 1) % ring->block_count;
   return 1;

@@ -14,6 +14,8 @@ struct ring {
   unsigned timeout_ms;
   unsigned next;
   void (*frame)(const uint8_t* bytes, uint32_t length);
+  // Called before a block goes back to the kernel; may be NULL.
+  void (*block_end)(void);
 };
 
 // What the reader was told on its standard input.

@@ -2,6 +2,7 @@
 #include <napi.h>
 #include <unistd.h>
 
+#include "bridge.h"
 #include "capture.h"
 #include "environment.h"
 #include "injector.h"
@@ -23,6 +24,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   Environment::install(env);
   exports.Set("initialize", Napi::Function::New<initialize>(env, "initialize"));
   exports.Set("pageSize", static_cast<double>(::sysconf(_SC_PAGESIZE)));
+  BridgeWrap::define(env, exports);
   CaptureWrap::define(env, exports);
   InjectorWrap::define(env, exports);
   exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));

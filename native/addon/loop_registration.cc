@@ -2,42 +2,12 @@
 
 #include <poll.h>
 
-#include <memory>
-
 #include "../core/packet_socket.h"
+#include "loop_handle.h"
 
 namespace netring {
 
 namespace {
-
-// A libuv handle with what its close callback still needs after the wrapper is gone.
-template <typename Handle>
-struct Owned {
-  Handle handle;
-  Environment* environment;
-};
-
-// `init` is libuv's call that makes the handle.
-template <typename Handle, typename Init>
-Handle* open_handle(Environment& environment, LoopRegistration* registration, Init init) {
-  auto owned = std::make_unique<Owned<Handle>>();
-  owned->environment = &environment;
-  if (init(&owned->handle) != 0) return nullptr;
-  owned->handle.data = registration;
-  environment.handle_opened();
-  return &owned.release()->handle;
-}
-
-template <typename Handle>
-void close_handle(Handle** handle) {
-  if (*handle == nullptr) return;
-  (*handle)->data = nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(*handle), [](uv_handle_t* closed) {
-    const std::unique_ptr<Owned<Handle>> owned(reinterpret_cast<Owned<Handle>*>(closed));
-    owned->environment->handle_closed();
-  });
-  *handle = nullptr;
-}
 
 // Whether the socket is ready and has no error to report.
 bool ready_now(int socket, int events) {

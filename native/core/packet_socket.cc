@@ -40,6 +40,12 @@ Status attach_filter(int fd, std::span<const sock_filter> program) {
   return {};
 }
 
+Status check_program(int fd, std::span<const sock_filter> program) {
+  if (program.empty()) return {};
+  if (const Status status = attach_filter(fd, program); !status.ok()) return status;
+  return attach_filter(fd, {});
+}
+
 Status set_promiscuous(int fd, int ifindex, bool on) {
   packet_mreq membership{};
   membership.mr_ifindex = ifindex;

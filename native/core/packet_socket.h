@@ -24,6 +24,9 @@ Status set_option(int fd, int level, int option, int value, const char* name);
 // Attaches a classic BPF program in place of the one before, atomically; an empty program detaches.
 Status attach_filter(int fd, std::span<const sock_filter> program);
 
+// Has the kernel check a program, by attaching it for a moment to a socket that receives nothing.
+Status check_program(int fd, std::span<const sock_filter> program);
+
 // PACKET_MR_PROMISC: counted by the kernel and gone with the socket, unlike IFF_PROMISC.
 Status set_promiscuous(int fd, int ifindex, bool on);
 

@@ -82,9 +82,7 @@ async function link(program) {
 let headers;
 
 async function compile(source, sanitizer) {
-  headers ??= hashOf(
-    ...filesBelow(join(root, 'native'), (path) => /\/(core|test)\/[^/]*\.h$/.test(path)).map((path) => readFileSync(path)),
-  );
+  headers ??= hashOf(...filesBelow(join(root, 'native'), (path) => /\/(core|test)\/.*\.h$/.test(path)).map((path) => readFileSync(path)));
   const object = join(folder, `${hashOf(...FLAGS, ...sanitizer, source, readFileSync(source), headers)}.o`);
   if (!existsSync(object)) {
     await run('g++', [...FLAGS, ...sanitizer, '-c', source, '-o', `${object}.new`], { capture: true, what: `compiling ${source}` });

@@ -24,7 +24,7 @@ export const DEFAULT_RUNTIME = 'node20-nodered4';
 const SUITES = {
   unit: {},
   smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
-  traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping'] },
+  traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping', 'curl', 'python3'] },
   nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true },

@@ -2,6 +2,24 @@
 import type { Combination, OptionValues } from './rules';
 import type { OptionGroup } from './table';
 
+/** A receive ring has whole frames in its blocks, and 32 bits of bytes. */
+function ringRules(blockSize: string, blockCount: string, frameSize: string): Combination[] {
+  return [
+    {
+      option: frameSize,
+      reads: [frameSize, blockSize],
+      broken: (values) => Number(values[frameSize]) > Number(values[blockSize]),
+      text: `${frameSize} {${frameSize}} exceeds ${blockSize} {${blockSize}}`,
+    },
+    {
+      option: blockCount,
+      reads: [blockCount, blockSize],
+      broken: (values) => Number(values[blockCount]) * Number(values[blockSize]) > 4294967295,
+      text: `${blockCount} {${blockCount}} of ${blockSize} {${blockSize}} makes a ring of more than 4294967295 bytes`,
+    },
+  ];
+}
+
 /** Rules over several options of a group, in the order in which they are checked. */
 export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>> = {
   capture: [
@@ -67,6 +85,16 @@ export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>>
       },
       text: 'frameCount {frameCount} of frameSize {frameSize} makes a ring of more than 4294967295 bytes',
     },
+  ],
+  bridge: [
+    {
+      option: 'interfaceB',
+      reads: ['interfaceA', 'interfaceB'],
+      broken: (values) => values['interfaceA'] === values['interfaceB'],
+      text: 'interfaceB {interfaceB} is interfaceA as well: a bridge has two ends',
+    },
+    ...ringRules('aBlockSize', 'aBlockCount', 'aFrameSize'),
+    ...ringRules('bBlockSize', 'bBlockCount', 'bFrameSize'),
   ],
   'capture-in': [],
   'inject-out': [

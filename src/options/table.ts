@@ -4,6 +4,7 @@
  */
 import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
 import {
+  BRIDGE_ACTIONS,
   FANOUT_FLAGS,
   FANOUT_MODES,
   FULL_POLICIES,
@@ -17,7 +18,7 @@ import {
 export { PROFILE_FIELDS, RING_PROFILES, type ProfileGeometry } from './profiles';
 
 /** A builder of the library, or the part of a node that has no builder. */
-export type OptionGroup = 'capture' | 'injector' | 'capture-in' | 'inject-out';
+export type OptionGroup = 'capture' | 'injector' | 'bridge' | 'capture-in' | 'inject-out';
 export type NodeName = 'capture-in' | 'inject-out';
 
 /** The groups a node's properties come from: its builder's options, then its own. */
@@ -61,6 +62,9 @@ const INT_MAX = 2 ** 31 - 1;
 /** The kernel counts a ring's frames in 32 bits, and the packet index its bytes. */
 const RING_MAX = 2 ** 32 - 1;
 
+/** The kernel takes the size as an int, so 1 GiB is the last power of 2. */
+const BLOCK_LIMITS = [powerOfTwo(), multipleOf(PAGE_SIZE, PAGE_SIZE), atMost(2 ** 30)];
+
 const FRAME_LIMITS = [
   multipleOf(16, 'TPACKET_ALIGNMENT'),
   atLeast(68, '{name} {value} is less than TPACKET3_HDRLEN ({bound})'),
@@ -89,8 +93,7 @@ const CAPTURE: readonly OptionRow[] = [
     type: 'integer',
     unit: 'bytes',
     default: 4 * MiB,
-    // The kernel takes the size as an int, so 1 GiB is the last power of 2.
-    limits: [powerOfTwo(), multipleOf(PAGE_SIZE, PAGE_SIZE), atMost(2 ** 30)],
+    limits: BLOCK_LIMITS,
     argument: 'bytes',
     doc: 'Size of a block of the ring. A batch is one block.',
   },
@@ -283,6 +286,110 @@ const INJECTOR: readonly OptionRow[] = [
   },
 ];
 
+function bridgePort(end: 'a' | 'b'): OptionRow[] {
+  const END = end.toUpperCase();
+  return [
+    {
+      name: `${end}BlockSize`,
+      type: 'integer',
+      unit: 'bytes',
+      default: 4 * MiB,
+      limits: BLOCK_LIMITS,
+      argument: 'bytes',
+      doc: `Size of a block of interface ${END}'s receive ring.`,
+    },
+    {
+      name: `${end}BlockCount`,
+      type: 'integer',
+      default: 64,
+      limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
+      argument: 'count',
+      doc: `Blocks in interface ${END}'s receive ring. Block size times block count is the memory that the ring locks.`,
+    },
+    {
+      name: `${end}FrameSize`,
+      type: 'integer',
+      unit: 'bytes',
+      default: 2048,
+      limits: [multipleOf(16, 'TPACKET_ALIGNMENT'), atLeast(256), atMost(2 ** 30)],
+      argument: 'bytes',
+      doc: `Size of a slot of interface ${END}'s receive ring, 80 bytes of headers included. Longer frames cost a system call more.`,
+    },
+  ];
+}
+
+const BRIDGE: readonly OptionRow[] = [
+  {
+    name: 'interfaceA',
+    type: 'interface',
+    default: null,
+    argument: 'name',
+    doc: 'Name of the interface at one end, in the network namespace of the process.',
+  },
+  {
+    name: 'interfaceB',
+    type: 'interface',
+    default: null,
+    argument: 'name',
+    doc: 'Name of the interface at the other end.',
+  },
+  {
+    name: 'profile',
+    type: 'choice',
+    union: 'RingProfile',
+    values: RING_PROFILE_NAMES,
+    default: null,
+    nodeDefault: 'balanced',
+    doc: 'Named geometry of both receive rings; sizes given beside it win. Its block timeout means nothing here: a frame is forwarded at once.',
+  },
+  {
+    name: 'promiscuous',
+    type: 'boolean',
+    default: true,
+    argument: 'enable',
+    doc: 'Receives frames addressed to other stations, which a wire has to, for as long as the bridge is open.',
+  },
+  {
+    name: 'qdiscBypass',
+    type: 'boolean',
+    default: true,
+    argument: 'enable',
+    doc: 'Hands frames straight to the driver, past traffic control.',
+  },
+  ...bridgePort('a'),
+  ...bridgePort('b'),
+  {
+    name: 'filterAToB',
+    type: 'filter',
+    default: [],
+    setter: 'bpfFilterAToB',
+    doc: 'Classic BPF program that picks frames from A to B, for what filterAction says: the text of `tcpdump -ddd`, or instructions.',
+  },
+  {
+    name: 'filterBToA',
+    type: 'filter',
+    default: [],
+    setter: 'bpfFilterBToA',
+    doc: 'The same for frames from B to A.',
+  },
+  {
+    name: 'filterAction',
+    type: 'choice',
+    union: 'BridgeAction',
+    values: BRIDGE_ACTIONS,
+    default: 'forward',
+    argument: 'action',
+    doc: 'What happens to frames that a filter picks; the other thing happens to the rest. Without a filter all are forwarded.',
+  },
+  {
+    name: 'dropLinkLocal',
+    type: 'boolean',
+    default: false,
+    argument: 'enable',
+    doc: 'Holds back frames to 01-80-C2-00-00-00 to -0F (spanning tree, LLDP, pause), as a standard bridge does and a wire does not.',
+  },
+];
+
 const CAPTURE_IN: readonly OptionRow[] = [
   {
     name: 'output',
@@ -365,6 +472,7 @@ const INJECT_OUT: readonly OptionRow[] = [
 export const OPTION_TABLE: Readonly<Record<OptionGroup, readonly OptionRow[]>> = {
   capture: CAPTURE,
   injector: INJECTOR,
+  bridge: BRIDGE,
   'capture-in': CAPTURE_IN,
   'inject-out': INJECT_OUT,
 };

@@ -1,9 +1,16 @@
 /** From a plain object to checked options, and from those to what the native core takes. */
 import { NetringError } from '../errors';
-import type { NativeCaptureConfig, NativeInjectorConfig } from '../native';
+import type { NativeBridgeConfig, NativeCaptureConfig, NativeInjectorConfig } from '../native';
 import { COMBINATIONS } from './combinations';
 import { packFilter, parseFilter, withSnapLen } from './filter-program';
-import type { CaptureOptions, CaptureSettings, InjectorOptions, InjectorSettings } from './generated/builders';
+import type {
+  BridgeOptions,
+  BridgeSettings,
+  CaptureOptions,
+  CaptureSettings,
+  InjectorOptions,
+  InjectorSettings,
+} from './generated/builders';
 import { PROFILE_FIELDS, RING_PROFILES } from './profiles';
 import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
 import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
@@ -29,6 +36,11 @@ export function resolveInjector(options: InjectorOptions, pageSize: number): Che
   return resolveGroup('injector', options, pageSize) as Checked<unknown> as Checked<InjectorSettings>;
 }
 
+/** Checks the options of a bridge and fills in the rest; as `resolveCapture`. */
+export function resolveBridge(options: BridgeOptions, pageSize: number): Checked<BridgeSettings> {
+  return resolveGroup('bridge', options, pageSize) as Checked<unknown> as Checked<BridgeSettings>;
+}
+
 /** @internal Checks and completes the options of one group of the table. */
 export function resolveGroup(group: OptionGroup, options: object, pageSize: number): Checked<Record<string, OptionValue>> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) throw NetringError.config('the options are not an object');
@@ -50,7 +62,10 @@ function fillFromProfile(settings: Record<string, OptionValue>, given: Readonly<
   const profile = settings['profile'];
   if (typeof profile !== 'string') return;
   for (const field of PROFILE_FIELDS) {
-    if (given[field] === undefined) settings[field] = RING_PROFILES[profile as RingProfile][field];
+    const ofPort = field.charAt(0).toUpperCase() + field.slice(1);
+    for (const name of [field, `a${ofPort}`, `b${ofPort}`]) {
+      if (name in settings && given[name] === undefined) settings[name] = RING_PROFILES[profile as RingProfile][field];
+    }
   }
 }
 
@@ -72,7 +87,7 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
     case 'interface': {
       if (value !== undefined && value !== null && typeof value !== 'string') throw refuse('{value} is not a string');
       const problem = interfaceProblem(value ?? '');
-      if (problem !== null) throw NetringError.config(problem, row.name);
+      if (problem !== null) throw NetringError.config(problem.replace('interface', row.name), row.name);
       return value ?? '';
     }
     case 'filter':
@@ -176,4 +191,26 @@ export function toNativeCaptureConfig(settings: CaptureSettings): NativeCaptureC
 export function toNativeInjectorConfig(settings: InjectorSettings): NativeInjectorConfig {
   const { interface: name, frameSize, frameCount, qdiscBypass } = settings;
   return { interface: name, frameSize, frameCount, qdiscBypass };
+}
+
+export function toNativeBridgeConfig(settings: BridgeSettings): NativeBridgeConfig {
+  const { promiscuous, qdiscBypass, dropLinkLocal } = settings;
+  return {
+    a: {
+      interface: settings.interfaceA,
+      blockSize: settings.aBlockSize,
+      blockCount: settings.aBlockCount,
+      frameSize: settings.aFrameSize,
+      promiscuous,
+    },
+    b: {
+      interface: settings.interfaceB,
+      blockSize: settings.bBlockSize,
+      blockCount: settings.bBlockCount,
+      frameSize: settings.bFrameSize,
+      promiscuous,
+    },
+    qdiscBypass,
+    dropLinkLocal,
+  };
 }

@@ -29,6 +29,13 @@ export type Pacing = (typeof PACINGS)[number];
 export const FULL_POLICIES = ['wait', 'drop'] as const;
 export type FullPolicy = (typeof FULL_POLICIES)[number];
 
+/** What a bridge does with a frame: also what its filters say of the frames that they match. */
+export const BRIDGE_ACTIONS = ['forward', 'drop'] as const;
+export type BridgeAction = (typeof BRIDGE_ACTIONS)[number];
+
+export const BRIDGE_DIRECTIONS = ['a-to-b', 'b-to-a'] as const;
+export type BridgeDirection = (typeof BRIDGE_DIRECTIONS)[number];
+
 /** PACKET_FANOUT_* of linux/if_packet.h. */
 export const FANOUT_MODE_VALUES: Readonly<Record<FanoutMode, number>> = {
   hash: 0,

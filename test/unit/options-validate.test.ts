@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { NetringError } from '../../src/errors';
 import { CaptureSetters, type CaptureOptions, type InjectorOptions } from '../../src/options/generated/builders';
 import { RING_PROFILES } from '../../src/options/profiles';
-import { resolveCapture, resolveInjector } from '../../src/options/validate';
+import { resolveBridge, resolveCapture, resolveInjector } from '../../src/options/validate';
 import type { RingProfile } from '../../src/options/values';
 
 const PAGE = 4096;
@@ -310,5 +310,43 @@ describe('options: defaults and profiles', () => {
 
   it('snapLen leaves frameSize alone', () => {
     assert.equal(capture({ snapLen: 96 }).settings.frameSize, 2048);
+  });
+});
+
+describe('options of a bridge', () => {
+  const bridge = (options: object): ReturnType<typeof resolveBridge> =>
+    resolveBridge({ interfaceA: 'eth1', interfaceB: 'eth2', ...options }, PAGE);
+
+  it('a profile gives both rings their sizes; what is given beside it wins', () => {
+    const { settings } = bridge({ profile: 'balanced', bBlockCount: 7 });
+    assert.deepEqual([settings.aBlockSize, settings.aBlockCount, settings.aFrameSize], [262144, 64, 2048]);
+    assert.deepEqual([settings.bBlockSize, settings.bBlockCount, settings.bFrameSize], [262144, 7, 2048]);
+  });
+
+  it('names the end that is wrong', () => {
+    assert.equal(
+      refusal(() => bridge({ interfaceB: undefined }), 'interfaceB'),
+      'interfaceB is required',
+    );
+    assert.equal(
+      refusal(() => bridge({ interfaceB: 'eth1' }), 'interfaceB'),
+      'interfaceB "eth1" is interfaceA as well: a bridge has two ends',
+    );
+    assert.equal(
+      refusal(() => bridge({ aFrameSize: 200 }), 'aFrameSize'),
+      'aFrameSize 200 is not a multiple of TPACKET_ALIGNMENT (16)',
+    );
+    assert.equal(
+      refusal(() => bridge({ bFrameSize: 8192, bBlockSize: 4096 }), 'bFrameSize'),
+      'bFrameSize 8192 exceeds bBlockSize 4096',
+    );
+    assert.equal(
+      refusal(() => bridge({ aBlockSize: 2 ** 30, aBlockCount: 5 }), 'aBlockCount'),
+      'aBlockCount 5 of aBlockSize 1073741824 makes a ring of more than 4294967295 bytes',
+    );
+    assert.equal(
+      refusal(() => bridge({ filterAction: 'pass' }), 'filterAction'),
+      'filterAction "pass" is not one of forward, drop',
+    );
   });
 });

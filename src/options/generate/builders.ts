@@ -19,6 +19,9 @@ export function renderBuilders(): string {
     optionsInterface('InjectorOptions', 'injector'),
     settingsInterface('InjectorSettings', 'injector'),
     setters('InjectorSetters', 'InjectorOptions', 'injector'),
+    optionsInterface('BridgeOptions', 'bridge'),
+    settingsInterface('BridgeSettings', 'bridge'),
+    setters('BridgeSetters', 'BridgeOptions', 'bridge'),
     ...Object.keys(NODE_GROUPS).map((node) => settingsInterface(`${pascal(node)}Settings`, node as OptionGroup)),
     COPY,
   ];

@@ -17,14 +17,14 @@ function tableOf(name: string): string {
   if (name === 'profiles') return profiles();
   if (!(name in OPTION_TABLE)) throw new Error(`README.md asks for the options of "${name}", which the table of options does not have`);
   const group = name as OptionGroup;
-  if (group === 'capture' || group === 'injector') return builderOptions(group);
+  if (group === 'capture' || group === 'injector' || group === 'bridge') return builderOptions(group);
   return table(
     ['property', 'value', 'default', 'what it does'],
     OPTION_TABLE[group].map((row) => [code(row.name), valueOf(row), code(shownValue(row.default)), row.doc]),
   );
 }
 
-function builderOptions(group: 'capture' | 'injector'): string {
+function builderOptions(group: 'capture' | 'injector' | 'bridge'): string {
   const rows = OPTION_TABLE[group];
   return table(
     ['option', 'setter', 'value', 'default', 'what it does'],

@@ -5,6 +5,7 @@ import type { OptionGroup, OptionRow } from '../table';
 export const WHAT: Readonly<Record<OptionGroup, string>> = {
   capture: 'a capture',
   injector: 'an injector',
+  bridge: 'a bridge',
   'capture-in': 'a capture-in node beside those of its capture',
   'inject-out': 'an inject-out node beside those of its injector',
 };

@@ -1,0 +1,253 @@
+#include "bridge.h"
+
+#include <cstring>
+
+#include "../core/packet_socket.h"
+#include "arguments.h"
+#include "loop_handle.h"
+
+namespace netring {
+
+namespace {
+
+// Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native.ts.
+constexpr size_t kCounters = 8;
+
+bool read_program(Napi::Env env, const Napi::Value& value, std::vector<sock_filter>* program) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    Napi::TypeError::New(env, "filter must be a Uint8Array").ThrowAsJavaScriptException();
+    return false;
+  }
+  const auto bytes = value.As<Napi::Uint8Array>();
+  if (bytes.ByteLength() % sizeof(sock_filter) != 0 || bytes.ByteLength() / sizeof(sock_filter) > BPF_MAXINSNS) {
+    Napi::RangeError::New(env, "filter must be whole instructions, at most 4096").ThrowAsJavaScriptException();
+    return false;
+  }
+  program->resize(bytes.ByteLength() / sizeof(sock_filter));
+  if (!program->empty()) std::memcpy(program->data(), bytes.Data(), bytes.ByteLength());
+  return true;
+}
+
+bool read_port(const Napi::Object& object, PortConfig* port) {
+  ConfigReader reader(object);
+  ReceiverConfig& receiver = port->receiver;
+  return reader.read("interface", &port->interface) && reader.read("blockSize", &receiver.block_size) &&
+         reader.read("blockCount", &receiver.block_count) && reader.read("frameSize", &receiver.frame_size) &&
+         reader.read("promiscuous", &receiver.promiscuous);
+}
+
+uint32_t which_of(const Napi::CallbackInfo& info) {
+  return info[0].IsNumber() && info[0].As<Napi::Number>().Uint32Value() == 1 ? 1 : 0;
+}
+
+}  // namespace
+
+void BridgeWrap::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("Bridge", DefineClass(env, "Bridge",
+                                    {
+                                        InstanceAccessor<&BridgeWrap::fds>("fds"),
+                                        InstanceAccessor<&BridgeWrap::warnings>("warnings"),
+                                        InstanceAccessor<&BridgeWrap::link_types>("linkTypes"),
+                                        InstanceAccessor<&BridgeWrap::failure>("failure"),
+                                        InstanceMethod<&BridgeWrap::port_state>("portState"),
+                                        InstanceMethod<&BridgeWrap::set_filter>("setFilter"),
+                                        InstanceMethod<&BridgeWrap::filter_applied>("filterApplied"),
+                                        InstanceMethod<&BridgeWrap::statistics>("statistics"),
+                                        InstanceMethod<&BridgeWrap::start>("start"),
+                                        InstanceMethod<&BridgeWrap::stop>("stop"),
+                                        InstanceMethod<&BridgeWrap::ref>("ref"),
+                                        InstanceMethod<&BridgeWrap::unref>("unref"),
+                                        InstanceMethod<&BridgeWrap::close>("close"),
+                                    }));
+}
+
+BridgeWrap::BridgeWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<BridgeWrap>(info), environment_(Environment::of(info.Env())) {
+  BridgeConfig config;
+  if (!info[0].IsObject()) {
+    Napi::TypeError::New(info.Env(), "config must be an object").ThrowAsJavaScriptException();
+    return;
+  }
+  if (!read_config(info[0].As<Napi::Object>(), &config)) return;
+  uint32_t port = 0;
+  Result<std::unique_ptr<Bridge>> opened = Bridge::open(config, &port);
+  if (!opened.ok()) {
+    environment_.raise(info.Env(), opened.status(), config.ports[port].interface);
+    return;
+  }
+  names_ = {config.ports[0].interface, config.ports[1].interface};
+  bridge_ = std::move(*opened);
+  environment_.add(this);
+}
+
+BridgeWrap::~BridgeWrap() { close_native(); }
+
+bool BridgeWrap::read_config(const Napi::Object& object, BridgeConfig* config) {
+  ConfigReader reader(object);
+  const char* names[2] = {"a", "b"};
+  for (uint32_t which = 0; which < 2; ++which) {
+    const Napi::Value port = object.Get(names[which]);
+    if (!port.IsObject()) {
+      Napi::TypeError::New(Env(), std::string(names[which]) + " must be an object").ThrowAsJavaScriptException();
+      return false;
+    }
+    if (!read_port(port.As<Napi::Object>(), &config->ports[which])) return false;
+    const ReceiverConfig& receiver = config->ports[which].receiver;
+    // Division by the frame size and walking the slots rely on these.
+    if (receiver.block_size < 4096 || receiver.block_count == 0 || receiver.frame_size < 256 ||
+        receiver.frame_size > receiver.block_size) {
+      Napi::RangeError::New(Env(), "ring geometry out of range").ThrowAsJavaScriptException();
+      return false;
+    }
+  }
+  return reader.read("qdiscBypass", &config->qdisc_bypass) && reader.read("dropLinkLocal", &config->drop_link_local);
+}
+
+Bridge* BridgeWrap::opened(Napi::Env env) {
+  if (!bridge_) Napi::TypeError::New(env, "the bridge is closed").ThrowAsJavaScriptException();
+  return bridge_.get();
+}
+
+void BridgeWrap::start(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (opened(env) == nullptr) return;
+  uv_loop_t* loop = nullptr;
+  if (wake_ != nullptr || !info[0].IsFunction() || napi_get_uv_event_loop(env, &loop) != napi_ok) {
+    Napi::TypeError::New(env, "start needs a listener, once").ThrowAsJavaScriptException();
+    return;
+  }
+  wake_ = open_handle<uv_async_t>(environment_, this, [loop](uv_async_t* async) {
+    return uv_async_init(loop, async, [](uv_async_t* handle) { static_cast<BridgeWrap*>(handle->data)->notify(); });
+  });
+  if (wake_ == nullptr) return environment_.raise(env, Status{ENOMEM, "uv_async_init"}, names_[0]);
+  listener_ = Napi::Persistent(info[0].As<Napi::Function>());
+  failure_ = 0;
+  bridge_->allow_run();
+  const auto body = [](void* self) {
+    auto* wrap = static_cast<BridgeWrap*>(self);
+    const auto wake = [](void* context) { uv_async_send(static_cast<BridgeWrap*>(context)->wake_); };
+    const Status ended = wrap->bridge_->run(wake, wrap);
+    wrap->failure_ = ended.error;
+    if (!ended.ok()) wake(wrap);
+  };
+  const int error = uv_thread_create(&thread_, body, this);
+  if (error == 0) return;
+  close_handle(&wake_);
+  environment_.raise(env, Status{-error, "pthread_create"}, names_[0]);
+}
+
+void BridgeWrap::end_thread() {
+  if (wake_ == nullptr) return;
+  bridge_->stop();
+  uv_thread_join(&thread_);
+  close_handle(&wake_);
+}
+
+void BridgeWrap::stop(const Napi::CallbackInfo& /*info*/) { end_thread(); }
+
+void BridgeWrap::close(const Napi::CallbackInfo& /*info*/) { close_native(); }
+
+void BridgeWrap::close_native() {
+  if (!bridge_) return;
+  end_thread();
+  bridge_.reset();
+  environment_.remove(this);
+}
+
+// Runs on the loop. The listener may close this object.
+void BridgeWrap::notify() {
+  const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
+  listener_.MakeCallback(env.Global(), {});
+  if (env.IsExceptionPending()) {
+    napi_value error = nullptr;
+    napi_get_and_clear_last_exception(env, &error);
+    napi_fatal_exception(env, error);
+  }
+}
+
+void BridgeWrap::ref(const Napi::CallbackInfo& /*info*/) {
+  if (wake_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(wake_));
+}
+
+void BridgeWrap::unref(const Napi::CallbackInfo& /*info*/) {
+  if (wake_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(wake_));
+}
+
+void BridgeWrap::set_filter(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Bridge* bridge = opened(env);
+  if (bridge == nullptr) return;
+  auto filter = std::make_unique<BridgeFilter>();
+  if (!read_program(env, info[1], &filter->program)) return;
+  filter->drops_matching = info[2].ToBoolean();
+  // The engine runs programs without looking for loops or stray jumps: only what the kernel has checked gets there. A
+  // socket that sends receives nothing, so that a filter on it changes nothing.
+  const uint32_t which = which_of(info);
+  if (const Status status = check_program(bridge->send_fd(which), filter->program); !status.ok())
+    return environment_.raise(env, status, names_[which]);
+  bridge->set_filter(which, std::move(filter));
+}
+
+Napi::Value BridgeWrap::filter_applied(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), bridge_ && bridge_->direction(which_of(info)).filter_applied());
+}
+
+void BridgeWrap::statistics(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Bridge* bridge = opened(env);
+  if (bridge == nullptr) return;
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() < 2 * kCounters) {
+    Napi::TypeError::New(env, "out must be a Float64Array").ThrowAsJavaScriptException();
+    return;
+  }
+  double* out = info[0].As<Napi::Float64Array>().Data();
+  for (uint32_t which = 0; which < 2; ++which) {
+    const DirectionCounters& counters = bridge->direction(which).counters();
+    for (const Counter* counter : {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered,
+                                   &counters.too_large, &counters.ring_full, &counters.errors, &counters.kernel_drops})
+      *out++ = static_cast<double>(counter->get());
+  }
+}
+
+Napi::Value BridgeWrap::port_state(const Napi::CallbackInfo& info) {
+  const PortState state = bridge_ ? bridge_->port_state(which_of(info)) : PortState::kGone;
+  return Napi::Number::New(info.Env(), static_cast<uint32_t>(state));
+}
+
+Napi::Value BridgeWrap::failure(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), failure_.load());
+}
+
+// rx_a, tx_b, rx_b, tx_a: netring's BridgeHandles.
+Napi::Value BridgeWrap::fds(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Bridge* bridge = opened(env);
+  if (bridge == nullptr) return env.Undefined();
+  Napi::Array list = Napi::Array::New(env, 4);
+  const int fds[4] = {bridge->receive_fd(0), bridge->send_fd(1), bridge->receive_fd(1), bridge->send_fd(0)};
+  for (uint32_t i = 0; i < 4; ++i) list.Set(i, fds[i]);
+  return list;
+}
+
+Napi::Value BridgeWrap::warnings(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Bridge* bridge = opened(env);
+  if (bridge == nullptr) return env.Undefined();
+  Napi::Array list = Napi::Array::New(env);
+  for (const std::string& warning : bridge->warnings()) list.Set(list.Length(), warning);
+  return list;
+}
+
+Napi::Value BridgeWrap::link_types(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Bridge* bridge = opened(env);
+  if (bridge == nullptr) return env.Undefined();
+  Napi::Array list = Napi::Array::New(env, 2);
+  for (uint32_t which = 0; which < 2; ++which)
+    list.Set(which, static_cast<uint32_t>(bridge->link_at_open(which).link_type));
+  return list;
+}
+
+}  // namespace netring

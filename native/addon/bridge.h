@@ -1,0 +1,60 @@
+// The JavaScript class around a bridge and the thread its engine runs on.
+#ifndef NETRING_ADDON_BRIDGE_H_
+#define NETRING_ADDON_BRIDGE_H_
+
+#include <napi.h>
+#include <uv.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "../core/bridge/bridge.h"
+#include "environment.h"
+
+namespace netring {
+
+class BridgeWrap : public Napi::ObjectWrap<BridgeWrap>, public Closable {
+ public:
+  static void define(Napi::Env env, Napi::Object exports);
+
+  explicit BridgeWrap(const Napi::CallbackInfo& info);
+  ~BridgeWrap() override;
+
+  void close_native() override;
+
+ private:
+  void start(const Napi::CallbackInfo& info);
+  void stop(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  void ref(const Napi::CallbackInfo& info);
+  void unref(const Napi::CallbackInfo& info);
+  void set_filter(const Napi::CallbackInfo& info);
+  Napi::Value filter_applied(const Napi::CallbackInfo& info);
+  void statistics(const Napi::CallbackInfo& info);
+  Napi::Value port_state(const Napi::CallbackInfo& info);
+  Napi::Value failure(const Napi::CallbackInfo& info);
+  Napi::Value fds(const Napi::CallbackInfo& info);
+  Napi::Value warnings(const Napi::CallbackInfo& info);
+  Napi::Value link_types(const Napi::CallbackInfo& info);
+
+  bool read_config(const Napi::Object& object, BridgeConfig* config);
+  Bridge* opened(Napi::Env env);
+  void end_thread();
+  void notify();
+
+  Environment& environment_;
+  std::array<std::string, 2> names_;
+  std::unique_ptr<Bridge> bridge_;
+  Napi::FunctionReference listener_;
+  // Open while the engine's thread runs.
+  uv_async_t* wake_ = nullptr;
+  uv_thread_t thread_{};
+  // errno with which the engine ended by itself.
+  std::atomic<int> failure_{0};
+};
+
+}  // namespace netring
+
+#endif  // NETRING_ADDON_BRIDGE_H_

@@ -1,0 +1,79 @@
+// The receiving side of a bridge port: a TPACKET_V2 ring, whose slots are readable one by one. A TPACKET_V3 block is
+// not before it is full or its timer has run out, and that timer would be the latency of the wire (0.9 ms of round trip
+// at a timeout of 1 ms, 0.13 with V2).
+#ifndef NETRING_CORE_BRIDGE_RECEIVER_H_
+#define NETRING_CORE_BRIDGE_RECEIVER_H_
+
+#include <linux/if_packet.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../bpf.h"
+#include "../resources.h"
+#include "../result.h"
+
+namespace netring {
+
+struct ReceiverConfig {
+  uint32_t block_size = 0;
+  uint32_t block_count = 0;
+  // Longer frames are handed over through the socket's queue.
+  uint32_t frame_size = 0;
+  bool promiscuous = false;
+};
+
+// A frame in its slot, with the virtio_net header before it; bounds are checked.
+struct ReceivedFrame {
+  uint8_t* header = nullptr;
+  uint32_t length = 0;  // of the frame alone, as it lies in the slot
+  uint32_t original_length = 0;
+  // The slot holds only the beginning; all of it waits in the socket's queue.
+  bool queued = false;
+  // The beginning is all there is: the queue had no room.
+  bool truncated = false;
+  bool tagged = false;
+  uint16_t tci = 0;
+  uint16_t tpid = 0;
+  uint16_t protocol = 0;
+  uint8_t packet_type = 0;
+  uint32_t network_offset = 0;
+
+  uint8_t* frame() const;
+};
+
+class Receiver {
+ public:
+  // Opens and binds; frames are received from here on.
+  static Result<Receiver> open(int ifindex, const ReceiverConfig& config, std::vector<std::string>* warnings);
+
+  int fd() const { return socket_.get(); }
+  uint32_t slot_count() const { return request_.tp_frame_nr; }
+
+  // Whether the slot `ahead` of the cursor holds a frame. A frame whose offsets lead outside the slot has length 0.
+  bool peek(uint32_t ahead, ReceivedFrame* out) const;
+  // Gives the `count` slots from the cursor on back to the kernel.
+  void release(uint32_t count);
+  // Takes the oldest frame of the socket's queue, with its virtio_net header, into `buffer`. Returns its bytes, 0 for
+  // none.
+  uint32_t take_queued(uint8_t* buffer, uint32_t capacity);
+  // Throws away all that has been received. Returns the number of frames.
+  uint32_t discard();
+
+ private:
+  explicit Receiver(UniqueFd socket) : socket_(std::move(socket)) {}
+  Status set_up_ring(const ReceiverConfig& config, std::vector<std::string>* warnings);
+  tpacket2_hdr* slot(uint32_t ahead) const;
+
+  // The mapping goes before the socket: until then the kernel keeps filling it.
+  UniqueFd socket_;
+  Mapping ring_;
+  tpacket_req request_{};
+  uint32_t per_block_ = 1;
+  uint32_t cursor_ = 0;
+};
+
+}  // namespace netring
+
+#endif  // NETRING_CORE_BRIDGE_RECEIVER_H_

@@ -1,0 +1,197 @@
+/** Two interfaces become one wire: a native engine forwards frames in both directions, with no JavaScript in their path. */
+import { EventEmitter } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type BridgeStats, readBridgeStats } from './bridge-stats';
+import { NetringError } from './errors';
+import { native, PortState, type NativeBridge } from './native';
+import { packFilter, parseFilter, type Filter } from './options/filter-program';
+import { BridgeSetters, type BridgeOptions, type BridgeSettings } from './options/generated/builders';
+import { resolveBridge, toNativeBridgeConfig } from './options/validate';
+import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection } from './options/values';
+
+const ARPHRD_ETHER = 1;
+
+/** One end of a bridge. */
+export type BridgePort = 'a' | 'b';
+
+export interface BridgeEvents {
+  /** The link of a port went down. The other port's link is left alone; frames to this one are dropped and counted as errors. */
+  down: [port: BridgePort];
+  up: [port: BridgePort];
+  /** The interface was deleted. Open a new bridge when it returns. */
+  gone: [port: BridgePort, error: NetringError];
+  /** The engine has ended by itself. */
+  error: [NetringError];
+}
+
+/** File descriptors of the four sockets. */
+export interface BridgeHandles {
+  readonly rxA: number;
+  readonly txB: number;
+  readonly rxB: number;
+  readonly txA: number;
+}
+
+export class BridgeBuilder extends BridgeSetters {
+  /** Opens both interfaces. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
+  build(): Bridge {
+    return new Bridge(this.options);
+  }
+}
+
+/**
+ * A wire between two interfaces. Needs CAP_NET_RAW.
+ *
+ * The interfaces should have no addresses: the kernel goes on reading what they receive. Checksums and segments that a sender left to its hardware
+ * travel along (PACKET_VNET_HDR), VLAN tags keep their TPID, and what this machine itself sends on the interfaces is not forwarded.
+ */
+export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
+  readonly settings: BridgeSettings;
+  /** What was honoured only in part, and unequal MTUs. */
+  readonly warnings: readonly string[];
+  readonly #native: NativeBridge;
+  readonly #handles: BridgeHandles;
+  #states: [PortState, PortState];
+  #running = false;
+  #previous: BridgeStats;
+  #last: BridgeStats | undefined;
+
+  /** Throws `NetringError`. Prefer `Bridge.openPair` or `Bridge.builder`. */
+  constructor(options: BridgeOptions) {
+    super();
+    const { settings, warnings } = resolveBridge(options, native().pageSize);
+    this.settings = settings;
+    this.#native = new (native().Bridge)(toNativeBridgeConfig(settings));
+    try {
+      assertEthernet(settings.interfaceA, this.#native.linkTypes[0]);
+      assertEthernet(settings.interfaceB, this.#native.linkTypes[1]);
+      const dropsMatching = settings.filterAction === 'drop';
+      this.#native.setFilter(0, packFilter(settings.filterAToB), dropsMatching);
+      this.#native.setFilter(1, packFilter(settings.filterBToA), dropsMatching);
+    } catch (error) {
+      this.#native.close();
+      throw error;
+    }
+    this.warnings = [...warnings, ...this.#native.warnings];
+    const [rxA, txB, rxB, txA] = this.#native.fds;
+    this.#handles = { rxA, txB, rxB, txA };
+    this.#states = [this.#native.portState(0), this.#native.portState(1)];
+    this.#previous = readBridgeStats(this.#native);
+  }
+
+  /** A bridge with netring's defaults: 256 MiB of receive ring an interface. */
+  static openPair(interfaceA: string, interfaceB: string): Bridge {
+    return new Bridge({ interfaceA, interfaceB });
+  }
+
+  static builder(options: Partial<BridgeOptions> = {}): BridgeBuilder {
+    return new BridgeBuilder(options);
+  }
+
+  /** The sockets' file descriptors; all -1 after `close`. */
+  handles(): BridgeHandles {
+    return this.#last === undefined ? this.#handles : { rxA: -1, txB: -1, rxB: -1, txA: -1 };
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Starts forwarding, on a thread of its own; idempotent. Frames received before are thrown away and counted. Keeps the process alive. */
+  start(): this {
+    this.#assertOpen();
+    if (!this.#running) this.#native.start(() => this.#onChange());
+    this.#running = true;
+    return this;
+  }
+
+  /** Cuts the wire; idempotent. `start` joins it again. */
+  stop(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#native.stop();
+  }
+
+  /**
+   * Changes the filter of one direction. No frame that it holds back is forwarded after this resolves, and none that it lets through is lost.
+   * `action` is what happens to frames that the filter picks; null takes the filter away. A bad filter rejects with `Config` and leaves the old one.
+   */
+  async setFilter(direction: BridgeDirection, filter: Filter | null, action: BridgeAction = this.settings.filterAction): Promise<void> {
+    this.#assertOpen();
+    if (!BRIDGE_DIRECTIONS.includes(direction)) throw new TypeError(`direction must be one of ${BRIDGE_DIRECTIONS.join(', ')}`);
+    if (!BRIDGE_ACTIONS.includes(action)) throw new TypeError(`action must be one of ${BRIDGE_ACTIONS.join(', ')}`);
+    const which = direction === 'a-to-b' ? 0 : 1;
+    this.#native.setFilter(which, packFilter(filter === null ? [] : parseFilter(filter)), action === 'drop');
+    while (this.#running && !this.#native.filterApplied(which)) await pause(1);
+  }
+
+  /** Counters since the last call of this method. The kernel's drops are up to date to 20 ms. */
+  stats(): BridgeStats {
+    const now = this.cumulativeStats();
+    const delta = now.since(this.#previous);
+    this.#previous = now;
+    return delta;
+  }
+
+  /** Counters since open; readable after `close`. */
+  cumulativeStats(): BridgeStats {
+    return this.#last ?? readBridgeStats(this.#native);
+  }
+
+  /** Lets the process end although the bridge runs. */
+  unref(): this {
+    this.#native.unref();
+    return this;
+  }
+  ref(): this {
+    this.#native.ref();
+    return this;
+  }
+
+  /** Gives everything back to the kernel; idempotent. */
+  close(): void {
+    if (this.#last !== undefined) return;
+    this.stop();
+    this.#last = readBridgeStats(this.#native);
+    this.#native.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #onChange(): void {
+    const { failure } = this.#native;
+    if (failure !== 0) {
+      this.stop();
+      this.emit('error', NetringError.fromNative({ errno: failure, step: 'ppoll', interface: this.settings.interfaceA }));
+      return;
+    }
+    for (const which of [0, 1] as const) {
+      const state = this.#native.portState(which);
+      if (this.#last !== undefined || state === this.#states[which]) continue;
+      this.#states[which] = state;
+      this.#report(which === 0 ? 'a' : 'b', state);
+    }
+  }
+
+  #report(port: BridgePort, state: PortState): void {
+    const name = port === 'a' ? this.settings.interfaceA : this.settings.interfaceB;
+    if (state === PortState.Gone) this.emit('gone', port, NetringError.io('ENODEV', `interface ${name} is gone`, name));
+    else this.emit(state === PortState.Up ? 'up' : 'down', port);
+  }
+
+  #assertOpen(): void {
+    if (this.#last === undefined) return;
+    const { interfaceA, interfaceB } = this.settings;
+    throw NetringError.io('ECANCELED', `the bridge of ${interfaceA} and ${interfaceB} is closed`, interfaceA);
+  }
+}
+
+function assertEthernet(name: string, linkType: number): void {
+  if (linkType === ARPHRD_ETHER) return;
+  throw NetringError.config(
+    `interface ${name} has link type ${linkType}; a bridge joins interfaces of link type 1 (Ethernet)`,
+    'interface',
+  );
+}
