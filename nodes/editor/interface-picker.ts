@@ -32,8 +32,9 @@ export function createInterfacePicker(node: EditorNode, onPick: Listener = () =>
     const value = picker.typedInput('value').trim();
     const environment = picker.typedInput('type') === 'env' && value !== '' && !isEnvironment(value);
     setField('interface', environment ? `\${${value}}` : value);
-    const picked = known?.find((candidate) => candidate.name === value);
-    if (known !== undefined) $('#netring-interface-state').text(stateText(node, value, picked));
+    const picked = environment ? undefined : known?.find((candidate) => candidate.name === value);
+    if (environment) $('#netring-interface-state').text(node._('netring.interface.environment'));
+    else if (known !== undefined) $('#netring-interface-state').text(stateText(node, value, picked));
     onPick(picked);
   };
   picker.on('change', update);

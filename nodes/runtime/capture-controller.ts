@@ -255,9 +255,11 @@ export class CaptureController {
     let cancel = (): void => undefined;
     let next = this.#clock.now() + ms;
     const tick = (): void => {
-      // By the clock, so that a late tick does not delay those after it; one that is late by whole intervals stands for them.
+      // By the clock, so that a late tick does not delay those after it; one that is late by whole intervals stands for them. A timer of Node's
+      // may also be a fraction of a millisecond early, and must not come for the same interval again.
       const now = this.#clock.now();
-      while (next <= now) next += ms;
+      do next += ms;
+      while (next <= now);
       cancel = this.#clock.after(next - now, tick);
       try {
         run();

@@ -90,7 +90,7 @@ describe('capture-in controller', () => {
     failures: unknown[];
   }
 
-  function bench(output: OutputForm = 'batch', host: Partial<CaptureHost> = {}): Bench {
+  function bench(output: OutputForm = 'batch', host: Partial<CaptureHost> = {}, statsInterval = 3600): Bench {
     const found: Omit<Bench, 'controller'> = {
       clock: new FakeClock(),
       captures: [],
@@ -103,7 +103,7 @@ describe('capture-in controller', () => {
     const { clock, captures, sent, statistics, statuses, log, failures } = found;
     const note = (text: string): void => void log.push(text);
     const controller = new CaptureController(
-      { interface: 'eth7', output, statsInterval: 3600 },
+      { interface: 'eth7', output, statsInterval },
       {
         id: 'node',
         open: () => {
@@ -153,6 +153,15 @@ describe('capture-in controller', () => {
     assert.ok(statuses.includes('red eth7 gone'), statuses.join());
     await controller.close();
     assert.equal(clock.pending, 0);
+  });
+
+  it('sends statistics once an interval, although timers come early', async () => {
+    const clock = new FakeClock(0.5);
+    const { controller, captures, statistics } = bench('batch', { clock }, 1);
+    await opened(captures);
+    clock.advance(10_000);
+    assert.equal(statistics.length, 10);
+    await controller.close();
   });
 
   it('a capture that does not end after its interface is given up', async () => {

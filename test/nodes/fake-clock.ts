@@ -1,16 +1,21 @@
-/** A clock that tests turn by hand. */
+/** A clock that tests turn by hand. Its timers come `early` ms too soon, as Node's do by up to 1. */
 import type { Clock } from '../../nodes/runtime/clock';
 
 export class FakeClock implements Clock {
   #now = 0;
   #timers: { at: number; run: () => void }[] = [];
+  readonly #early: number;
+
+  constructor(early = 0) {
+    this.#early = early;
+  }
 
   now(): number {
     return this.#now;
   }
 
   after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + Math.max(ms, 0), run };
+    const timer = { at: this.#now + Math.max(ms - this.#early, 0), run };
     this.#timers.push(timer);
     return () => (this.#timers = this.#timers.filter((other) => other !== timer));
   }
