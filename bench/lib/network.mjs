@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 5000;
 
-async function hold() {
+/** A process that lives in a network namespace of its own until its standard input ends. */
+export async function hold() {
   const holder = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
   const own = readlinkSync('/proc/self/ns/net');
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && holder.exitCode === null; await delay(5)) {
@@ -66,10 +67,15 @@ export class Network {
   }
 
   #inside(which, command) {
-    return ['nsenter', `--net=/proc/${this.#holders[which].pid}/ns/net`, 'taskset', '-c', `${which}`, ...command];
+    return inside(this.#holders[which], which, command);
   }
 }
 
-function execute(command) {
+/** The command that runs another one in a holder's namespace, on one CPU. */
+export function inside(holder, cpu, command) {
+  return ['nsenter', `--net=/proc/${holder.pid}/ns/net`, 'taskset', '-c', `${cpu}`, ...command];
+}
+
+export function execute(command) {
   execFileSync(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] });
 }

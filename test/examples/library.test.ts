@@ -130,4 +130,20 @@ describe('library examples', function () {
       assert.match(example.child.errors, /interface not found: nosuchif/, name);
     }
   });
+
+  it('async-bridge joins two cables and counts', async () => {
+    const other = await lab.wire();
+    const witness = await Witness.open(lab, other.b);
+    const example = new Example('async-bridge', wire.a, other.a);
+    await example.child.says(`bridging ${wire.a} and ${other.a}`);
+    const sent = frames(3, () => 100);
+    await send(sent);
+    assert.deepEqual(
+      (await witness.expect(3)).map(({ data }) => data),
+      sent,
+    );
+    example.child.process.kill('SIGINT');
+    const lines = await example.lines();
+    assert.match(lines.at(-1)!, /^A→B: received: 3, forwarded: 3, .* \| B→A: received: 0, /);
+  });
 });

@@ -1,0 +1,18 @@
+/** Our bridge in a process of its own: `bridge.mjs INTERFACE_A INTERFACE_B BLOCKS`. Answers its counters when its input says `stop`. */
+import { createInterface } from 'node:readline';
+import { Bridge } from '../../dist/src/index.js';
+import { answer, processCpuNs } from '../receivers/harness.mjs';
+
+const [, , interfaceA, interfaceB, blocks] = process.argv;
+const bridge = Bridge.builder({ interfaceA, interfaceB, profile: 'balanced', aBlockCount: +blocks, bBlockCount: +blocks }).build();
+const cpu = processCpuNs();
+bridge.start();
+createInterface({ input: process.stdin })
+  .on('line', () => {
+    // Before the engine's thread ends and takes its share along.
+    const cpuNs = processCpuNs() - cpu;
+    bridge.stop();
+    answer({ ...bridge.cumulativeStats(), cpuNs });
+  })
+  .on('close', () => process.exit(0));
+answer({ ready: true });
