@@ -3,12 +3,32 @@
 #ifndef NETRING_ADDON_ARGUMENTS_H_
 #define NETRING_ADDON_ARGUMENTS_H_
 
+#include <linux/filter.h>
 #include <napi.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <vector>
 
 namespace netring {
+
+// Packed `struct sock_filter`s in a Uint8Array.
+inline bool read_program(const Napi::Value& value, std::vector<sock_filter>* program) {
+  const Napi::Env env = value.Env();
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    Napi::TypeError::New(env, "filter must be a Uint8Array").ThrowAsJavaScriptException();
+    return false;
+  }
+  const auto bytes = value.As<Napi::Uint8Array>();
+  if (bytes.ByteLength() % sizeof(sock_filter) != 0 || bytes.ByteLength() / sizeof(sock_filter) > BPF_MAXINSNS) {
+    Napi::RangeError::New(env, "filter must be whole instructions, at most 4096").ThrowAsJavaScriptException();
+    return false;
+  }
+  program->resize(bytes.ByteLength() / sizeof(sock_filter));
+  if (!program->empty()) std::memcpy(program->data(), bytes.Data(), bytes.ByteLength());
+  return true;
+}
 
 class ConfigReader {
  public:

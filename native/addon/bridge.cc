@@ -1,7 +1,5 @@
 #include "bridge.h"
 
-#include <cstring>
-
 #include "../core/packet_socket.h"
 #include "arguments.h"
 #include "loop_handle.h"
@@ -12,21 +10,6 @@ namespace {
 
 // Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native.ts.
 constexpr size_t kCounters = 8;
-
-bool read_program(Napi::Env env, const Napi::Value& value, std::vector<sock_filter>* program) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    Napi::TypeError::New(env, "filter must be a Uint8Array").ThrowAsJavaScriptException();
-    return false;
-  }
-  const auto bytes = value.As<Napi::Uint8Array>();
-  if (bytes.ByteLength() % sizeof(sock_filter) != 0 || bytes.ByteLength() / sizeof(sock_filter) > BPF_MAXINSNS) {
-    Napi::RangeError::New(env, "filter must be whole instructions, at most 4096").ThrowAsJavaScriptException();
-    return false;
-  }
-  program->resize(bytes.ByteLength() / sizeof(sock_filter));
-  if (!program->empty()) std::memcpy(program->data(), bytes.Data(), bytes.ByteLength());
-  return true;
-}
 
 bool read_port(const Napi::Object& object, PortConfig* port) {
   ConfigReader reader(object);
@@ -179,7 +162,7 @@ void BridgeWrap::set_filter(const Napi::CallbackInfo& info) {
   Bridge* bridge = opened(env);
   if (bridge == nullptr) return;
   auto filter = std::make_unique<BridgeFilter>();
-  if (!read_program(env, info[1], &filter->program)) return;
+  if (!read_program(info[1], &filter->program)) return;
   filter->drops_matching = info[2].ToBoolean();
   // The engine runs programs without looking for loops or stray jumps: only what the kernel has checked gets there. A
   // socket that sends receives nothing, so that a filter on it changes nothing.

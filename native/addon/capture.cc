@@ -1,7 +1,6 @@
 #include "capture.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "arguments.h"
 #include "slab_buffer.h"
@@ -88,22 +87,7 @@ bool CaptureWrap::read_config(const Napi::Object& object, CaptureConfig* config)
     Napi::RangeError::New(Env(), "ring geometry out of range").ThrowAsJavaScriptException();
     return false;
   }
-  return read_filter(object.Get("filter"), &config->filter);
-}
-
-bool CaptureWrap::read_filter(const Napi::Value& value, std::vector<sock_filter>* program) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    Napi::TypeError::New(Env(), "filter must be a Uint8Array").ThrowAsJavaScriptException();
-    return false;
-  }
-  const auto bytes = value.As<Napi::Uint8Array>();
-  if (bytes.ByteLength() % sizeof(sock_filter) != 0 || bytes.ByteLength() / sizeof(sock_filter) > BPF_MAXINSNS) {
-    Napi::RangeError::New(Env(), "filter must be whole instructions, at most 4096").ThrowAsJavaScriptException();
-    return false;
-  }
-  program->resize(bytes.ByteLength() / sizeof(sock_filter));
-  if (!program->empty()) std::memcpy(program->data(), bytes.Data(), bytes.ByteLength());
-  return true;
+  return read_program(object.Get("filter"), &config->filter);
 }
 
 Capture* CaptureWrap::opened(Napi::Env env) {
@@ -280,7 +264,7 @@ Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {
 void CaptureWrap::set_filter(const Napi::CallbackInfo& info) {
   Capture* capture = opened(info.Env());
   std::vector<sock_filter> program;
-  if (capture == nullptr || !read_filter(info[0], &program)) return;
+  if (capture == nullptr || !read_program(info[0], &program)) return;
   const Status status = capture->set_filter(std::move(program));
   if (!status.ok()) environment_.raise(info.Env(), status, name_);
 }

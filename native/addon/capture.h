@@ -50,7 +50,6 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   void close(const Napi::CallbackInfo& info);
 
   bool read_config(const Napi::Object& object, CaptureConfig* config);
-  bool read_filter(const Napi::Value& value, std::vector<sock_filter>* program);
   // The capture, or null with an exception pending after close.
   Capture* opened(Napi::Env env);
   bool room_for(size_t bytes) const;
