@@ -98,6 +98,7 @@ Status Bridge::run(void (*changed)(void*), void* context) {
   // A pause of 30 us must not become one of 80: the default slack is 50.
   ::prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
   for (const auto& direction : directions_) direction->discard_stale();
+  if (update_links()) changed(context);
   int64_t looked_at = monotonic_ns();
   bool counted = true;
   Status ended;
@@ -127,7 +128,10 @@ Status Bridge::run(void (*changed)(void*), void* context) {
       ended = wait(Watch::kStop, kBusyPauseNs);
     }
   }
-  for (const auto& direction : directions_) direction->read_kernel_counters();
+  for (const auto& direction : directions_) {
+    direction->abandon();
+    direction->read_kernel_counters();
+  }
   return ended;
 }
 

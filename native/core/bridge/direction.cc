@@ -166,6 +166,13 @@ bool Direction::flush() {
   return true;
 }
 
+void Direction::abandon() {
+  drop_rest(&counters_.ring_full);
+  receiver_->release(slots_);
+  slots_ = 0;
+  blocked_since_ns_ = 0;
+}
+
 // Frames from the next one on that go out by the same socket: their order is kept.
 uint32_t Direction::end_of_run() const {
   uint32_t end = next_ + 1;

@@ -66,6 +66,8 @@ class Direction {
   Progress step(uint32_t* moved);
   // Counts frames of before the start as not forwarded.
   void discard_stale() { stale(receiver_->discard()); }
+  // Gives up the batch that a blocked port has held up: nothing is left of it for the next start.
+  void abandon();
   // Takes over what the kernel has counted since the last call; its own counters are cleared by reading.
   void read_kernel_counters();
   // Replaces the filter before the next frame is judged; any thread.

@@ -128,7 +128,8 @@ uint32_t Receiver::take_queued(uint8_t* buffer, uint32_t capacity) {
   for (;;) {
     const ssize_t taken = ::recv(fd(), buffer, capacity, MSG_DONTWAIT | MSG_TRUNC);
     if (taken >= 0) return static_cast<size_t>(taken) <= capacity ? static_cast<uint32_t>(taken) : 0;
-    if (errno != EINTR) return 0;
+    // ENETDOWN is told, once, before anything is taken: giving up would leave the frame to the next slot.
+    if (errno != EINTR && errno != ENETDOWN) return 0;
   }
 }
 
