@@ -4,12 +4,12 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "atomics.h"
+#include "clock.h"
 #include "packet_socket.h"
 
 namespace netring {
@@ -21,12 +21,6 @@ constexpr int kFanoutIgnoreOutgoing = 0x4000;
 
 // How much later than its timeout a block may come to be retired.
 constexpr int64_t kRetireSlackMs = 20;
-
-int64_t monotonic_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "../clock.h"
 #include "../packet_socket.h"
 
 namespace netring {
@@ -22,12 +23,6 @@ constexpr int64_t kBlockedPauseNs = 100'000;
 constexpr uint32_t kFullRound = 64;
 // While frames flow: how often the kernel's drop counters are read and the links looked at.
 constexpr int64_t kHousekeepingNs = 20'000'000;
-
-int64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 Result<UniqueFd> open_sender(int ifindex, bool qdisc_bypass, bool with_header) {
   Result<UniqueFd> socket = open_packet_socket();

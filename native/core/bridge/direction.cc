@@ -2,11 +2,11 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "../clock.h"
 #include "vnet_header.h"
 
 namespace netring {
@@ -16,12 +16,6 @@ namespace {
 // How long frames wait in the ring for a port that takes none, before they are dropped one by one: a queue that has no
 // room for so long is not a queue but a fault.
 constexpr int64_t kMostBlockedNs = 100'000'000;
-
-int64_t monotonic_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 // 01-80-C2-00-00-00 to -0F: what a bridge that follows IEEE 802.1Q (8.6.3) never forwards.
 bool link_local(const uint8_t* frame) {

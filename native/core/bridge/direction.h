@@ -60,6 +60,9 @@ class Direction {
   enum class Progress : uint8_t { kIdle, kMoved, kBlocked };
 
   Direction(Receiver* receiver, const LinkWatch* in, const Sender* sender, const LinkWatch* out, bool drop_link_local);
+  ~Direction();
+  Direction(const Direction&) = delete;
+  Direction& operator=(const Direction&) = delete;
 
   // Moves up to a batch of frames. kBlocked: the other port takes nothing at the moment, the frames wait in the ring.
   // `moved` is the number of slots that went back to the kernel.
@@ -112,11 +115,6 @@ class Direction {
   std::array<iovec, kBatch> parts_{};
   std::array<bool, kBatch> plain_{};
   std::vector<uint8_t> queue_memory_;
-
- public:
-  ~Direction();
-  Direction(const Direction&) = delete;
-  Direction& operator=(const Direction&) = delete;
 };
 
 }  // namespace netring
