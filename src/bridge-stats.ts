@@ -3,7 +3,7 @@ import { BRIDGE_COUNTERS, BridgeCounter, type NativeBridge } from './native';
 
 /**
  * One direction: every received frame is counted in exactly one of forwarded, filtered, tooLarge, ringFull, errors and kernelDrops (or is in the
- * ring at this moment).
+ * ring, or with the flow, at this moment).
  */
 export interface BridgeDirectionStats {
   readonly received: number;
@@ -11,7 +11,7 @@ export interface BridgeDirectionStats {
   readonly bytes: number;
   /** Taken by the kernel of the other interface. */
   readonly forwarded: number;
-  /** Held back by the filter, or by `dropLinkLocal`. */
+  /** Held back by the filter, by a verdict, or by `dropLinkLocal`. */
   readonly filtered: number;
   /** Longer than the other interface's MTU allows. */
   readonly tooLarge: number;
@@ -21,6 +21,10 @@ export interface BridgeDirectionStats {
   readonly errors: number;
   /** Dropped by the kernel for want of room in the receive ring, or received while the bridge was not running. */
   readonly kernelDrops: number;
+  /** Frames that the tap was to see and had no room for, because nobody took the batches before. */
+  readonly tapShed: number;
+  /** Frames whose verdict did not come in time. */
+  readonly timedOut: number;
 }
 
 /** Counters of both directions, either since open or since the last call of `stats()`. */
@@ -62,6 +66,8 @@ function direction(at: number): BridgeDirectionStats {
     ringFull: words[at + BridgeCounter.RingFull]!,
     errors: words[at + BridgeCounter.Errors]!,
     kernelDrops: words[at + BridgeCounter.KernelDrops]!,
+    tapShed: words[at + BridgeCounter.TapShed]!,
+    timedOut: words[at + BridgeCounter.TimedOut]!,
   };
 }
 
@@ -75,6 +81,8 @@ function difference(now: BridgeDirectionStats, earlier: BridgeDirectionStats): B
     ringFull: now.ringFull - earlier.ringFull,
     errors: now.errors - earlier.errors,
     kernelDrops: now.kernelDrops - earlier.kernelDrops,
+    tapShed: now.tapShed - earlier.tapShed,
+    timedOut: now.timedOut - earlier.timedOut,
   };
 }
 

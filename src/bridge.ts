@@ -1,9 +1,12 @@
 /** Two interfaces become one wire: a native engine forwards frames in both directions, with no JavaScript in their path. */
 import { EventEmitter } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { WaitOptions } from './async/wait-list';
+import { BridgeFeed, type BridgeAnswer, type BridgeAudience } from './bridge-feed';
+import { FilterRun, type BridgeFilterFunction } from './bridge-run';
 import { type BridgeStats, readBridgeStats } from './bridge-stats';
 import { NetringError } from './errors';
-import { native, PortState, type NativeBridge } from './native';
+import { native, PortState, type NativeBridge, type NativeBridgeAudience } from './native';
 import { packFilter, parseFilter, type Filter } from './options/filter-program';
 import { BridgeSetters, type BridgeOptions, type BridgeSettings } from './options/generated/builders';
 import { resolveBridge, toNativeBridgeConfig } from './options/validate';
@@ -51,8 +54,11 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   readonly warnings: readonly string[];
   readonly #native: NativeBridge;
   readonly #handles: BridgeHandles;
+  readonly #feed: BridgeFeed;
   #states: [PortState, PortState];
   #running = false;
+  #run: FilterRun | undefined;
+  #keepsAlive = true;
   #previous: BridgeStats;
   #last: BridgeStats | undefined;
 
@@ -75,6 +81,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
     this.warnings = [...warnings, ...this.#native.warnings];
     const [rxA, txB, rxB, txA] = this.#native.fds;
     this.#handles = { rxA, txB, rxB, txA };
+    this.#feed = new BridgeFeed(this.#native, settings);
     this.#states = [this.#native.portState(0), this.#native.portState(1)];
     this.#previous = readBridgeStats(this.#native);
   }
@@ -97,19 +104,53 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
     return this.#running;
   }
 
-  /** Starts forwarding, on a thread of its own; idempotent. Frames received before are thrown away and counted. Keeps the process alive. */
-  start(): this {
+  /** The state of a port's link. */
+  linkUp(port: BridgePort): boolean {
+    return this.#states[port === 'a' ? 0 : 1] === PortState.Up;
+  }
+
+  /**
+   * Starts forwarding, on a thread of its own; does nothing on a bridge that runs. Frames received before are thrown away and counted. Keeps the
+   * process alive.
+   */
+  start(audience: BridgeAudience = {}): this {
     this.#assertOpen();
-    if (!this.#running) this.#native.start(() => this.#onChange());
-    this.#running = true;
+    if (!this.#running) this.#begin(this.#feed.open(audience));
     return this;
   }
 
   /** Cuts the wire; idempotent. `start` joins it again. */
   stop(): void {
-    if (!this.#running) return;
-    this.#running = false;
-    this.#native.stop();
+    this.#halt();
+    this.#run?.end();
+  }
+
+  /**
+   * Answers a batch of `start({ inline })`. The first answer wins: false for a later one, and for one that comes after the timeout.
+   * Throws TypeError for what is no answer, RangeError when it does not fit the batch, which then still waits.
+   */
+  answer(token: string, answer: BridgeAnswer = {}): boolean {
+    this.#assertOpen();
+    return this.#feed.answer(token, answer);
+  }
+
+  /**
+   * Forwards what `filter` lets through, until `stop` (which resolves), an abort (which rejects with the signal's reason) or an error of the filter.
+   * It runs on the event loop, a batch at a time, and holds up all traffic while it does; frames that it has not judged at the end are dropped.
+   */
+  async run(filter: BridgeFilterFunction, options: WaitOptions = {}): Promise<void> {
+    return this.#runFilter(filter, Infinity, options);
+  }
+
+  /** netring's name of `run`. */
+  async runAsync(filter: BridgeFilterFunction, options: WaitOptions = {}): Promise<void> {
+    return this.#runFilter(filter, Infinity, options);
+  }
+
+  /** `run` for `count` iterations: each is a batch of frames, or `pollTimeoutMs` without one. */
+  async runIterations(count: number, filter: BridgeFilterFunction, options: WaitOptions = {}): Promise<void> {
+    if (!Number.isInteger(count) || count < 0) throw new RangeError(`count ${String(count)} is not an integer from 0 on`);
+    return this.#runFilter(filter, count, options);
   }
 
   /**
@@ -140,10 +181,12 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
 
   /** Lets the process end although the bridge runs. */
   unref(): this {
+    this.#keepsAlive = false;
     this.#native.unref();
     return this;
   }
   ref(): this {
+    this.#keepsAlive = true;
     this.#native.ref();
     return this;
   }
@@ -151,22 +194,61 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   /** Gives everything back to the kernel; idempotent. */
   close(): void {
     if (this.#last !== undefined) return;
-    this.stop();
+    this.#halt();
     this.#last = readBridgeStats(this.#native);
     this.#native.close();
+    this.#run?.end({ reason: this.#closed() });
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #onChange(): void {
+  async #runFilter(filter: BridgeFilterFunction, iterations: number, { signal }: WaitOptions): Promise<void> {
+    this.#assertOpen();
+    signal?.throwIfAborted();
+    if (this.#running) throw NetringError.io('EALREADY', 'the bridge runs already: stop it first', this.settings.interfaceA);
+    const run = new FilterRun(filter, iterations, this.settings.pollTimeoutMs, () => this.#halt());
+    this.#run = run;
+    const abort = (): void => run.end({ reason: signal?.reason });
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      if (iterations > 0) this.#begin(this.#feed.openJudged(run.judge));
+      run.begin();
+      await run.finished;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#run = undefined;
+    }
+  }
+
+  #begin(audience: NativeBridgeAudience): void {
+    this.#native.start(() => this.#onWake(), audience);
+    if (!this.#keepsAlive) this.#native.unref();
+    this.#running = true;
+  }
+
+  #halt(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#native.stop();
+    this.#feed.close();
+  }
+
+  #onWake(): void {
     const { failure } = this.#native;
     if (failure !== 0) {
-      this.stop();
-      this.emit('error', NetringError.fromNative({ errno: failure, step: 'ppoll', interface: this.settings.interfaceA }));
+      this.#halt();
+      const reason = NetringError.fromNative({ errno: failure, step: 'ppoll', interface: this.settings.interfaceA });
+      if (this.#run === undefined) this.emit('error', reason);
+      else this.#run.end({ reason });
       return;
     }
+    this.#reportChanges();
+    this.#feed.drain();
+  }
+
+  #reportChanges(): void {
     for (const which of [0, 1] as const) {
       const state = this.#native.portState(which);
       if (this.#last !== undefined || state === this.#states[which]) continue;
@@ -182,9 +264,12 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   }
 
   #assertOpen(): void {
-    if (this.#last === undefined) return;
+    if (this.#last !== undefined) throw this.#closed();
+  }
+
+  #closed(): NetringError {
     const { interfaceA, interfaceB } = this.settings;
-    throw NetringError.io('ECANCELED', `the bridge of ${interfaceA} and ${interfaceB} is closed`, interfaceA);
+    return NetringError.io('ECANCELED', `the bridge of ${interfaceA} and ${interfaceB} is closed`, interfaceA);
   }
 }
 

@@ -56,7 +56,11 @@ export class NetringError extends Error {
   }
 
   /** A failed wait or transfer. */
-  static io(code: 'ECANCELED' | 'ETIMEDOUT' | 'ENETDOWN' | 'ENXIO' | 'ENODEV', message: string, interfaceName?: string): NetringError {
+  static io(
+    code: 'EALREADY' | 'ECANCELED' | 'ETIMEDOUT' | 'ENETDOWN' | 'ENXIO' | 'ENODEV',
+    message: string,
+    interfaceName?: string,
+  ): NetringError {
     return new NetringError('Io', message, { code, ...(interfaceName === undefined ? {} : { interface: interfaceName }) });
   }
 

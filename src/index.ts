@@ -5,6 +5,8 @@ export { PacketStream } from './async/packet-stream';
 export type { WaitOptions } from './async/wait-list';
 export { isPacketBatch, PacketBatch, type BatchOrigin, type FrameLike, type VlanTag } from './batch';
 export { Bridge, BridgeBuilder, type BridgeEvents, type BridgeHandles, type BridgePort } from './bridge';
+export type { BridgeAnswer, BridgeAudience, InlineOptions, TapOptions } from './bridge-feed';
+export type { BridgeFilterFunction } from './bridge-run';
 export { BridgeStats, type BridgeDirectionStats } from './bridge-stats';
 export { Capture, CaptureBuilder } from './capture';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';

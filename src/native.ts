@@ -234,7 +234,22 @@ export interface NativeBridgePort {
   blockSize: number;
   blockCount: number;
   frameSize: number;
+  /** How long the tap's frames gather. */
+  blockTimeoutMs: number;
+  /** SO_SNDBUF of the sockets that send on it, in bytes. */
+  sendBuffer: number;
   promiscuous: boolean;
+}
+
+/** What JavaScript sees of the frames while the engine runs. */
+export interface NativeBridgeAudience {
+  /** One frame in so many is copied for `take`; 0: none. */
+  tapEvery: number;
+  /** Frames wait in batches for `take` and `answer`. */
+  inline: boolean;
+  /** After which they get `timeoutForwards`; -1: never. */
+  timeoutMs: number;
+  timeoutForwards: boolean;
 }
 
 export interface NativeBridgeConfig {
@@ -255,8 +270,10 @@ export const enum BridgeCounter {
   RingFull = 5,
   Errors = 6,
   KernelDrops = 7,
+  TapShed = 8,
+  TimedOut = 9,
 }
-export const BRIDGE_COUNTERS = 8;
+export const BRIDGE_COUNTERS = 10;
 
 export const enum PortState {
   Up = 0,
@@ -279,10 +296,20 @@ export interface NativeBridge {
   /** Whether the engine judges by the filter set last. */
   filterApplied(which: 0 | 1): boolean;
   statistics(out: Float64Array): void;
-  /** `listener` is called on the loop when a port's state has changed, or the engine has ended by itself. */
-  start(listener: () => void): void;
+  /**
+   * `listener` is called on the loop when a port's state has changed, when there is something to `take` (again only after `take` has returned
+   * null), or when the engine has ended by itself.
+   */
+  start(listener: () => void, audience: NativeBridgeAudience): void;
   /** Returns when the engine has ended, at once. */
   stop(): void;
+  /** The next batch for JavaScript, in the layout of an owned batch; null when there is none, undefined while live batches hold too much. */
+  take(which: 0 | 1): ArrayBuffer | null | undefined;
+  /**
+   * The verdict on a batch, by its sequence number: on all of it, or 0 for each frame to drop. With `bytes` and `index`, which hold as many
+   * frames, those that differ go out instead. False when the batch waits for no answer (any more). Throws RangeError when the numbers differ.
+   */
+  answer(which: 0 | 1, sequence: number, forwards: boolean | Uint8Array, bytes?: Uint8Array, index?: Uint32Array): boolean;
   ref(): void;
   unref(): void;
   close(): void;

@@ -1,22 +1,30 @@
 #include "bridge.h"
 
+#include <limits>
+
 #include "../core/packet_socket.h"
 #include "arguments.h"
+#include "bridge_answer.h"
 #include "loop_handle.h"
+#include "slab_buffer.h"
 
 namespace netring {
 
 namespace {
 
 // Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native.ts.
-constexpr size_t kCounters = 8;
+constexpr size_t kCounters = 10;
+
+// Live batches may hold as much; past it they stay with the engine, which counts what it has no room for.
+constexpr size_t kMostBuffered = size_t{64} << 20;
 
 bool read_port(const Napi::Object& object, PortConfig* port) {
   ConfigReader reader(object);
   ReceiverConfig& receiver = port->receiver;
   return reader.read("interface", &port->interface) && reader.read("blockSize", &receiver.block_size) &&
          reader.read("blockCount", &receiver.block_count) && reader.read("frameSize", &receiver.frame_size) &&
-         reader.read("promiscuous", &receiver.promiscuous);
+         reader.read("promiscuous", &receiver.promiscuous) && reader.read("blockTimeoutMs", &port->block_timeout_ms) &&
+         reader.read("sendBuffer", &port->send_buffer, INT32_MAX);
 }
 
 uint32_t which_of(const Napi::CallbackInfo& info) {
@@ -36,6 +44,8 @@ void BridgeWrap::define(Napi::Env env, Napi::Object exports) {
                                         InstanceMethod<&BridgeWrap::set_filter>("setFilter"),
                                         InstanceMethod<&BridgeWrap::filter_applied>("filterApplied"),
                                         InstanceMethod<&BridgeWrap::statistics>("statistics"),
+                                        InstanceMethod<&BridgeWrap::take>("take"),
+                                        InstanceMethod<&BridgeWrap::answer>("answer"),
                                         InstanceMethod<&BridgeWrap::start>("start"),
                                         InstanceMethod<&BridgeWrap::stop>("stop"),
                                         InstanceMethod<&BridgeWrap::ref>("ref"),
@@ -95,6 +105,11 @@ void BridgeWrap::start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (opened(env) == nullptr) return;
   uv_loop_t* loop = nullptr;
+  Audience audience;
+  if (!info[1].IsObject() || !read_audience(info[1].As<Napi::Object>(), &audience)) {
+    if (!env.IsExceptionPending()) Napi::TypeError::New(env, "audience must be an object").ThrowAsJavaScriptException();
+    return;
+  }
   if (wake_ != nullptr || !info[0].IsFunction() || napi_get_uv_event_loop(env, &loop) != napi_ok) {
     Napi::TypeError::New(env, "start needs a listener, once").ThrowAsJavaScriptException();
     return;
@@ -105,6 +120,7 @@ void BridgeWrap::start(const Napi::CallbackInfo& info) {
   if (wake_ == nullptr) return environment_.raise(env, Status{ENOMEM, "uv_async_init"}, names_[0]);
   listener_ = Napi::Persistent(info[0].As<Napi::Function>());
   failure_ = 0;
+  bridge_->set_audience(audience);
   bridge_->allow_run();
   const auto body = [](void* self) {
     auto* wrap = static_cast<BridgeWrap*>(self);
@@ -116,6 +132,7 @@ void BridgeWrap::start(const Napi::CallbackInfo& info) {
   const int error = uv_thread_create(&thread_, body, this);
   if (error == 0) return;
   close_handle(&wake_);
+  listener_.Reset();
   environment_.raise(env, Status{-error, "pthread_create"}, names_[0]);
 }
 
@@ -124,6 +141,8 @@ void BridgeWrap::end_thread() {
   bridge_->stop();
   uv_thread_join(&thread_);
   close_handle(&wake_);
+  // It holds on to this object.
+  listener_.Reset();
 }
 
 void BridgeWrap::stop(const Napi::CallbackInfo& /*info*/) { end_thread(); }
@@ -134,14 +153,28 @@ void BridgeWrap::close_native() {
   if (!bridge_) return;
   end_thread();
   bridge_.reset();
+  pool_->close();
   environment_.remove(this);
+}
+
+bool BridgeWrap::read_audience(const Napi::Object& object, Audience* audience) {
+  ConfigReader reader(object);
+  constexpr double kNsPerMs = 1e6;
+  double timeout_ms = 0;
+  if (!reader.read("tapEvery", &audience->tap_every) || !reader.read("inline", &audience->is_inline) ||
+      !reader.read("timeoutMs", &timeout_ms, -1, INT32_MAX) ||
+      !reader.read("timeoutForwards", &audience->timeout_forwards))
+    return false;
+  audience->timeout_ns =
+      timeout_ms < 0 ? std::numeric_limits<int64_t>::max() : static_cast<int64_t>(timeout_ms * kNsPerMs);
+  return true;
 }
 
 // Runs on the loop. The listener may close this object.
 void BridgeWrap::notify() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  listener_.MakeCallback(env.Global(), {});
+  listener_.Value().MakeCallback(env.Global(), 0, nullptr);
   if (env.IsExceptionPending()) {
     napi_value error = nullptr;
     napi_get_and_clear_last_exception(env, &error);
@@ -185,13 +218,59 @@ void BridgeWrap::statistics(const Napi::CallbackInfo& info) {
     Napi::TypeError::New(env, "out must be a Float64Array").ThrowAsJavaScriptException();
     return;
   }
+  // The engine reads what the kernel counts while it runs.
+  if (wake_ == nullptr) bridge->read_kernel_counters();
   double* out = info[0].As<Napi::Float64Array>().Data();
   for (uint32_t which = 0; which < 2; ++which) {
     const DirectionCounters& counters = bridge->direction(which).counters();
-    for (const Counter* counter : {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered,
-                                   &counters.too_large, &counters.ring_full, &counters.errors, &counters.kernel_drops})
+    for (const Counter* counter :
+         {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered, &counters.too_large,
+          &counters.ring_full, &counters.errors, &counters.kernel_drops, &counters.tap_shed, &counters.timed_out})
       *out++ = static_cast<double>(counter->get());
   }
+}
+
+// The next batch as an ArrayBuffer laid out as packet_index.h says; null for none, undefined when live batches hold all
+// the memory they may.
+Napi::Value BridgeWrap::take(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Bridge* bridge = opened(env);
+  if (bridge == nullptr) return env.Undefined();
+  BatchQueue& queue = bridge->direction(which_of(info)).batches();
+  if (pool_->live_bytes() + SlabPool::slab_size(FrameBatch::kMostPacked) > kMostBuffered) return env.Undefined();
+  BatchQueue::Batch* batch = queue.take();
+  if (batch == nullptr) return env.Null();
+  const size_t size = batch->frames.packed_size();
+  const SlabPool::Slab slab = pool_->take(size);
+  if (slab.data != nullptr) batch->frames.pack(slab.data, batch->sequence);
+  queue.taken(batch);
+  if (slab.data == nullptr) {
+    environment_.raise(env, Status{ENOMEM, "aligned_alloc"}, names_[0]);
+    return env.Undefined();
+  }
+  return wrap_slab(env, pool_, slab, size);
+}
+
+// answer(which, sequence, ...verdicts and frames of bridge_answer.h): false for a batch that waits for none.
+Napi::Value BridgeWrap::answer(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Bridge* bridge = opened(env);
+  if (bridge == nullptr) return env.Undefined();
+  if (!info[1].IsNumber()) {
+    Napi::TypeError::New(env, "sequence must be a number").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  BatchQueue& queue = bridge->direction(which_of(info)).batches();
+  BatchQueue::Batch* batch = queue.hold(static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
+  if (batch == nullptr) return Napi::Boolean::New(env, false);
+  std::unique_ptr<Answer> answer = read_answer(info, 2, batch->frames);
+  if (!answer) {
+    queue.taken(batch);
+    return env.Undefined();
+  }
+  const bool accepted = queue.answer(batch, std::move(answer));
+  if (accepted) bridge->wake();
+  return Napi::Boolean::New(env, accepted);
 }
 
 Napi::Value BridgeWrap::port_state(const Napi::CallbackInfo& info) {

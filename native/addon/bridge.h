@@ -11,6 +11,7 @@
 #include <string>
 
 #include "../core/bridge/bridge.h"
+#include "../core/slab_pool.h"
 #include "environment.h"
 
 namespace netring {
@@ -33,12 +34,15 @@ class BridgeWrap : public Napi::ObjectWrap<BridgeWrap>, public Closable {
   void set_filter(const Napi::CallbackInfo& info);
   Napi::Value filter_applied(const Napi::CallbackInfo& info);
   void statistics(const Napi::CallbackInfo& info);
+  Napi::Value take(const Napi::CallbackInfo& info);
+  Napi::Value answer(const Napi::CallbackInfo& info);
   Napi::Value port_state(const Napi::CallbackInfo& info);
   Napi::Value failure(const Napi::CallbackInfo& info);
   Napi::Value fds(const Napi::CallbackInfo& info);
   Napi::Value warnings(const Napi::CallbackInfo& info);
   Napi::Value link_types(const Napi::CallbackInfo& info);
 
+  bool read_audience(const Napi::Object& object, Audience* audience);
   bool read_config(const Napi::Object& object, BridgeConfig* config);
   Bridge* opened(Napi::Env env);
   void end_thread();
@@ -47,6 +51,7 @@ class BridgeWrap : public Napi::ObjectWrap<BridgeWrap>, public Closable {
   Environment& environment_;
   std::array<std::string, 2> names_;
   std::unique_ptr<Bridge> bridge_;
+  std::shared_ptr<SlabPool> pool_ = std::make_shared<SlabPool>();
   Napi::FunctionReference listener_;
   // Open while the engine's thread runs.
   uv_async_t* wake_ = nullptr;

@@ -11,6 +11,7 @@ namespace netring {
 namespace {
 
 constexpr size_t kVlanTag = 4;
+constexpr size_t kIpv4Checksum = 10;
 constexpr size_t kIpv6Header = 40;
 constexpr uint16_t kFragmented = 0x3fff;  // the "more fragments" bit and the offset
 constexpr uint16_t kEthertypeQinqOld = 0x9100;
@@ -70,7 +71,13 @@ std::optional<Transport> find_in_ipv6(std::span<uint8_t> packet) {
   }
 }
 
-std::optional<Transport> find_transport(std::span<uint8_t> frame) {
+// What follows the MAC addresses and VLAN tags.
+struct Payload {
+  uint16_t type = 0;
+  std::span<uint8_t> packet;
+};
+
+std::optional<Payload> find_payload(std::span<uint8_t> frame) {
   if (frame.size() < ETH_HLEN) return std::nullopt;
   size_t at = ETH_HLEN - 2;
   uint16_t type = read16(frame, at);
@@ -79,9 +86,14 @@ std::optional<Transport> find_transport(std::span<uint8_t> frame) {
     if (at + 2 > frame.size()) return std::nullopt;
     type = read16(frame, at);
   }
-  const std::span<uint8_t> packet = frame.subspan(at + 2);
-  if (type == ETH_P_IP) return find_in_ipv4(packet);
-  if (type == ETH_P_IPV6) return find_in_ipv6(packet);
+  return Payload{type, frame.subspan(at + 2)};
+}
+
+std::optional<Transport> find_transport(std::span<uint8_t> frame) {
+  const std::optional<Payload> payload = find_payload(frame);
+  if (!payload) return std::nullopt;
+  if (payload->type == ETH_P_IP) return find_in_ipv4(payload->packet);
+  if (payload->type == ETH_P_IPV6) return find_in_ipv6(payload->packet);
   return std::nullopt;
 }
 
@@ -89,6 +101,7 @@ std::optional<Transport> find_transport(std::span<uint8_t> frame) {
 size_t checksum_place(Transport* transport) {
   std::span<uint8_t>& message = transport->message;
   if (transport->protocol == IPPROTO_TCP) return message.size() < 20 ? 0 : 16;
+  if (transport->protocol == IPPROTO_ICMP) return message.size() < 4 || transport->ipv6 ? 0 : 2;
   if (transport->protocol == IPPROTO_ICMPV6) return message.size() < 4 || !transport->ipv6 ? 0 : 2;
   if (transport->protocol != IPPROTO_UDP || message.size() < 8) return 0;
   const size_t length = read16(message, 4);
@@ -100,6 +113,17 @@ size_t checksum_place(Transport* transport) {
   return 6;
 }
 
+uint64_t sum_pseudo_header(const Transport& transport) {
+  // ICMP over IPv4 has none (RFC 792).
+  if (transport.protocol == IPPROTO_ICMP) return 0;
+  return sum_words(transport.addresses, transport.protocol) + transport.message.size();
+}
+
+void write16(std::span<uint8_t> bytes, size_t at, uint16_t value) {
+  bytes[at] = static_cast<uint8_t>(value >> 8);
+  bytes[at + 1] = static_cast<uint8_t>(value & 0xff);
+}
+
 }  // namespace
 
 bool complete_checksum(std::span<uint8_t> frame) {
@@ -108,15 +132,31 @@ bool complete_checksum(std::span<uint8_t> frame) {
   const size_t place = checksum_place(&*transport);
   if (place == 0) return false;
   const std::span<uint8_t> message = transport->message;
-  message[place] = 0;
-  message[place + 1] = 0;
-  const uint64_t pseudo = sum_words(transport->addresses, transport->protocol) + message.size();
-  auto checksum = static_cast<uint16_t>(~fold(sum_words(message, pseudo)));
+  write16(message, place, 0);
+  auto checksum = static_cast<uint16_t>(~fold(sum_words(message, sum_pseudo_header(*transport))));
   // RFC 768: a computed 0 is sent as its other representation, because 0 says that there is no checksum.
   if (checksum == 0 && transport->protocol == IPPROTO_UDP) checksum = 0xffff;
-  message[place] = static_cast<uint8_t>(checksum >> 8);
-  message[place + 1] = static_cast<uint8_t>(checksum & 0xff);
+  write16(message, place, checksum);
   return true;
+}
+
+void complete_ipv4_header(std::span<uint8_t> frame) {
+  const std::optional<Payload> payload = find_payload(frame);
+  if (!payload || payload->type != ETH_P_IP || payload->packet.size() < 20 || payload->packet[0] >> 4 != 4) return;
+  const size_t length = static_cast<size_t>(payload->packet[0] & 15) * 4;
+  if (length < 20 || length > payload->packet.size()) return;
+  const std::span<uint8_t> header = payload->packet.first(length);
+  write16(header, kIpv4Checksum, 0);
+  write16(header, kIpv4Checksum, static_cast<uint16_t>(~fold(sum_words(header, 0))));
+}
+
+PartialChecksum begin_checksum(std::span<uint8_t> frame) {
+  std::optional<Transport> transport = find_transport(frame);
+  if (!transport || (transport->protocol != IPPROTO_TCP && transport->protocol != IPPROTO_UDP)) return {};
+  const size_t place = checksum_place(&*transport);
+  if (place == 0) return {};
+  write16(transport->message, place, fold(sum_pseudo_header(*transport)));
+  return {static_cast<uint32_t>(transport->message.data() - frame.data()), static_cast<uint32_t>(place)};
 }
 
 }  // namespace netring

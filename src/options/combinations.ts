@@ -20,6 +20,18 @@ function ringRules(blockSize: string, blockCount: string, frameSize: string): Co
   ];
 }
 
+/** The kernel takes the size of a send buffer as an int, and doubles it. */
+function sendBufferRules(frameSize: string, frameCount: string): Combination[] {
+  return [
+    {
+      option: frameCount,
+      reads: [frameCount, frameSize],
+      broken: (values) => Number(values[frameCount]) * Number(values[frameSize]) > 1073741823,
+      text: `${frameCount} {${frameCount}} of ${frameSize} {${frameSize}} makes a send buffer of more than 1073741823 bytes`,
+    },
+  ];
+}
+
 /** Rules over several options of a group, in the order in which they are checked. */
 export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>> = {
   capture: [
@@ -95,8 +107,19 @@ export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>>
     },
     ...ringRules('aBlockSize', 'aBlockCount', 'aFrameSize'),
     ...ringRules('bBlockSize', 'bBlockCount', 'bFrameSize'),
+    ...sendBufferRules('txAFrameSize', 'txAFrameCount'),
+    ...sendBufferRules('txBFrameSize', 'txBFrameCount'),
   ],
   'capture-in': [],
+  'bridge-node': [
+    {
+      option: 'tap',
+      warns: true,
+      reads: ['tap', 'mode'],
+      broken: (values) => values['tap'] !== 'off' && values['mode'] === 'inline',
+      text: 'tap {tap} has no effect in mode {mode}: the flow sees every frame anyway',
+    },
+  ],
   'inject-out': [
     {
       option: 'rate',

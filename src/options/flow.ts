@@ -1,6 +1,13 @@
 /** From the properties of a node in a flow to the options of its builder. Flow JSON holds what the editor's fields hold: mostly text. */
 import { NetringError } from '../errors';
-import type { CaptureInSettings, CaptureOptions, InjectorOptions, InjectOutSettings } from './generated/builders';
+import type {
+  BridgeNodeSettings,
+  BridgeOptions,
+  CaptureInSettings,
+  CaptureOptions,
+  InjectorOptions,
+  InjectOutSettings,
+} from './generated/builders';
 import { EDITOR_PAGE_SIZE } from './rules';
 import { FLOW_SCHEMA, NODE_GROUPS, OPTION_TABLE, type NodeName, type OptionRow } from './table';
 import { resolveGroup, unknownOption } from './validate';
@@ -25,6 +32,7 @@ const MIGRATIONS: readonly ((config: Record<string, unknown>) => Record<string, 
  */
 export function settingsFromFlow(node: 'capture-in', config: Record<string, unknown>): FlowSettings<CaptureOptions, CaptureInSettings>;
 export function settingsFromFlow(node: 'inject-out', config: Record<string, unknown>): FlowSettings<InjectorOptions, InjectOutSettings>;
+export function settingsFromFlow(node: 'bridge', config: Record<string, unknown>): FlowSettings<BridgeOptions, BridgeNodeSettings>;
 export function settingsFromFlow(node: NodeName, config: Record<string, unknown>): FlowSettings<object, object> {
   const properties = migrate(config);
   const [builder, own] = NODE_GROUPS[node];

@@ -5,6 +5,7 @@
 import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
 import {
   BRIDGE_ACTIONS,
+  BRIDGE_MODES,
   FANOUT_FLAGS,
   FANOUT_MODES,
   FULL_POLICIES,
@@ -12,19 +13,21 @@ import {
   OUTPUT_FORMS,
   PACINGS,
   RING_PROFILE_NAMES,
+  TAP_MODES,
   TIMESTAMP_SOURCES,
 } from './values';
 
 export { PROFILE_FIELDS, RING_PROFILES, type ProfileGeometry } from './profiles';
 
 /** A builder of the library, or the part of a node that has no builder. */
-export type OptionGroup = 'capture' | 'injector' | 'bridge' | 'capture-in' | 'inject-out';
-export type NodeName = 'capture-in' | 'inject-out';
+export type OptionGroup = 'capture' | 'injector' | 'bridge' | 'capture-in' | 'inject-out' | 'bridge-node';
+export type NodeName = 'capture-in' | 'inject-out' | 'bridge';
 
 /** The groups a node's properties come from: its builder's options, then its own. */
 export const NODE_GROUPS: Readonly<Record<NodeName, readonly [builder: OptionGroup, own: OptionGroup]>> = {
   'capture-in': ['capture', 'capture-in'],
   'inject-out': ['injector', 'inject-out'],
+  bridge: ['bridge', 'bridge-node'],
 };
 
 /** Version of the flow JSON that this version writes; older ones are migrated. */
@@ -315,6 +318,37 @@ function bridgePort(end: 'a' | 'b'): OptionRow[] {
       argument: 'bytes',
       doc: `Size of a slot of interface ${END}'s receive ring, 80 bytes of headers included. Longer frames cost a system call more.`,
     },
+    {
+      name: `${end}BlockTimeoutMs`,
+      type: 'integer',
+      unit: 'ms',
+      default: 60,
+      limits: [atLeast(1), atMost(65535)],
+      argument: 'ms',
+      doc: `How long frames received on interface ${END} gather to a batch of the tap. Forwarding never waits.`,
+    },
+  ];
+}
+
+function bridgeSender(end: 'A' | 'B'): OptionRow[] {
+  return [
+    {
+      name: `tx${end}FrameSize`,
+      type: 'integer',
+      unit: 'bytes',
+      default: 2048,
+      limits: FRAME_LIMITS,
+      argument: 'bytes',
+      doc: `What a frame on its way out of interface ${end} is reckoned at. It limits no frame.`,
+    },
+    {
+      name: `tx${end}FrameCount`,
+      type: 'integer',
+      default: 256,
+      limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
+      argument: 'count',
+      doc: `Times tx${end}FrameSize: room for frames on their way out of interface ${end} (SO_SNDBUF). Beyond it they wait in the receive ring.`,
+    },
   ];
 }
 
@@ -340,7 +374,7 @@ const BRIDGE: readonly OptionRow[] = [
     values: RING_PROFILE_NAMES,
     default: null,
     nodeDefault: 'balanced',
-    doc: 'Named geometry of both receive rings; sizes given beside it win. Its block timeout means nothing here: a frame is forwarded at once.',
+    doc: 'Named geometry of both receive rings; sizes given beside it win.',
   },
   {
     name: 'promiscuous',
@@ -356,8 +390,20 @@ const BRIDGE: readonly OptionRow[] = [
     argument: 'enable',
     doc: 'Hands frames straight to the driver, past traffic control.',
   },
+  {
+    name: 'pollTimeoutMs',
+    type: 'integer',
+    unit: 'ms',
+    default: 100,
+    limits: [atLeast(1), atMost(INT_MAX)],
+    setter: 'pollTimeout',
+    argument: 'ms',
+    doc: 'Longest wait of one iteration of runIterations().',
+  },
   ...bridgePort('a'),
   ...bridgePort('b'),
+  ...bridgeSender('A'),
+  ...bridgeSender('B'),
   {
     name: 'filterAToB',
     type: 'filter',
@@ -469,10 +515,67 @@ const INJECT_OUT: readonly OptionRow[] = [
   },
 ];
 
+const BRIDGE_NODE: readonly OptionRow[] = [
+  {
+    name: 'mode',
+    type: 'choice',
+    union: 'BridgeMode',
+    values: BRIDGE_MODES,
+    default: 'forward',
+    doc: 'forward: the native engine alone moves the frames. inline: every batch travels through the flow, which sends it back with its verdict.',
+  },
+  {
+    name: 'tap',
+    type: 'choice',
+    union: 'TapMode',
+    values: TAP_MODES,
+    default: 'off',
+    doc: 'Copies of forwarded frames to the outputs, in forward mode: none, all, or one in tapRate. What the flow is too slow for is left out and counted.',
+  },
+  {
+    name: 'tapRate',
+    type: 'integer',
+    default: 100,
+    limits: [atLeast(1), atMost(INT_MAX)],
+    doc: 'With tap sample: one frame in so many of each direction is copied.',
+  },
+  {
+    name: 'inlineTimeoutMs',
+    type: 'integer',
+    unit: 'ms',
+    default: 100,
+    limits: [atLeast(1), atMost(60_000)],
+    doc: 'How long a frame waits for the flow, timed in the engine. Then it gets inlineDefault, whatever the flow does.',
+  },
+  {
+    name: 'inlineDefault',
+    type: 'choice',
+    union: 'BridgeAction',
+    values: BRIDGE_ACTIONS,
+    default: 'forward',
+    doc: 'What happens to frames that the flow has not sent back in time.',
+  },
+  {
+    name: 'statsInterval',
+    type: 'number',
+    unit: 's',
+    default: 1,
+    limits: [atLeast(0.1), atMost(86400)],
+    doc: 'Time between two statistics messages.',
+  },
+  {
+    name: 'allowDefaultRoute',
+    type: 'boolean',
+    default: false,
+    doc: 'Allows the interface that holds the default route, over which the editor may be reached.',
+  },
+];
+
 export const OPTION_TABLE: Readonly<Record<OptionGroup, readonly OptionRow[]>> = {
   capture: CAPTURE,
   injector: INJECTOR,
   bridge: BRIDGE,
   'capture-in': CAPTURE_IN,
   'inject-out': INJECT_OUT,
+  'bridge-node': BRIDGE_NODE,
 };

@@ -201,6 +201,8 @@ export function toNativeBridgeConfig(settings: BridgeSettings): NativeBridgeConf
       blockSize: settings.aBlockSize,
       blockCount: settings.aBlockCount,
       frameSize: settings.aFrameSize,
+      blockTimeoutMs: settings.aBlockTimeoutMs,
+      sendBuffer: settings.txAFrameSize * settings.txAFrameCount,
       promiscuous,
     },
     b: {
@@ -208,6 +210,8 @@ export function toNativeBridgeConfig(settings: BridgeSettings): NativeBridgeConf
       blockSize: settings.bBlockSize,
       blockCount: settings.bBlockCount,
       frameSize: settings.bFrameSize,
+      blockTimeoutMs: settings.bBlockTimeoutMs,
+      sendBuffer: settings.txBFrameSize * settings.txBFrameCount,
       promiscuous,
     },
     qdiscBypass,

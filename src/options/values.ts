@@ -36,6 +36,14 @@ export type BridgeAction = (typeof BRIDGE_ACTIONS)[number];
 export const BRIDGE_DIRECTIONS = ['a-to-b', 'b-to-a'] as const;
 export type BridgeDirection = (typeof BRIDGE_DIRECTIONS)[number];
 
+/** Who moves the frames: the engine alone, or the flow too. */
+export const BRIDGE_MODES = ['forward', 'inline'] as const;
+export type BridgeMode = (typeof BRIDGE_MODES)[number];
+
+/** Which forwarded frames are copied to the flow. */
+export const TAP_MODES = ['off', 'all', 'sample'] as const;
+export type TapMode = (typeof TAP_MODES)[number];
+
 /** PACKET_FANOUT_* of linux/if_packet.h. */
 export const FANOUT_MODE_VALUES: Readonly<Record<FanoutMode, number>> = {
   hash: 0,

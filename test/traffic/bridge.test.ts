@@ -5,75 +5,28 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Bridge, type BridgeDirectionStats, type BridgeOptions, type BridgePort } from '@netring/node-red';
-import { Lab, linkExists, promiscuity, type Wire, type WireOptions } from '../support/lab';
+import { Bridge, type BridgeOptions, type BridgePort } from '@netring/node-red';
+import { linkExists, promiscuity } from '../support/lab';
 import { output } from '../support/process';
 import { until } from '../support/wait';
 import { CountingWitness, flood, numberedFrame, sendFrames, Witness } from '../support/witness';
+import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER, SERVER6, SMALL } from './bridge';
 import { frame, tagged } from './rx';
 
-/** 16 MiB of receive ring an interface. */
-const SMALL: Partial<BridgeOptions> = { profile: 'balanced' };
-
-/** `tcpdump -ddd icmp`. */
-const ICMP = '6\n40 0 0 12\n21 0 3 2048\n48 0 0 23\n21 0 1 1\n6 0 0 262144\n6 0 0 0';
-
-const CLIENT = '10.77.0.1';
-const SERVER = '10.77.0.2';
-const SERVER6 = 'fd77::2';
-
-const PYTHON_HTTP = ['-m', 'http.server', '8080', '--bind', SERVER, '--directory'];
-
 describe('Bridge', () => {
-  const lab = new Lab();
-  let left: Wire;
-  let right: Wire;
+  const lab = new BridgeLab();
   afterEach(() => lab.close());
 
-  async function wires(options: WireOptions = {}): Promise<void> {
-    left = await lab.wire({ apart: true, ...options });
-    right = await lab.wire({ apart: true, ...options });
-  }
-
-  /** Addresses at the far ends, which see each other only through the bridge. */
-  async function hosts(): Promise<void> {
-    await wires({ ipv6: true });
-    lab.ip(`addr add ${CLIENT}/24 dev ${left.b}`, left.namespace);
-    lab.ip(`addr add ${SERVER}/24 dev ${right.b}`, right.namespace);
-    lab.ip(`addr add fd77::1/64 dev ${left.b} nodad`, left.namespace);
-    lab.ip(`addr add ${SERVER6}/64 dev ${right.b} nodad`, right.namespace);
-  }
-
-  function bridge(options: Partial<BridgeOptions> = {}): Bridge {
-    const opened = Bridge.builder({ ...SMALL, interfaceA: left.a, interfaceB: right.a, ...options }).build();
-    lab.defer(() => opened.close());
-    return opened.start();
-  }
-
-  const ping = (...args: string[]): string => output('ping', ['-n', ...args], { namespace: left.namespace });
-  const loses = (...args: string[]): boolean => {
-    try {
-      return /100% packet loss/.test(ping(...args));
-    } catch {
-      return true;
-    }
-  };
-
-  function assertLedger(one: BridgeDirectionStats): void {
-    const { forwarded, filtered, tooLarge, ringFull, errors, kernelDrops } = one;
-    assert.equal(one.received, forwarded + filtered + tooLarge + ringFull + errors + kernelDrops, JSON.stringify(one));
-  }
-
   it('BR-01 ping, ARP and IPv6 neighbour discovery pass, and stop with the bridge', async () => {
-    await hosts();
-    const wire = bridge();
-    assert.match(ping('-c', '5', '-i', '0.05', SERVER), / 0% packet loss/);
-    assert.match(ping('-6', '-c', '5', '-i', '0.05', SERVER6), / 0% packet loss/);
-    assert.match(lab.ip(`neigh show ${SERVER}`, left.namespace), /lladdr/);
-    assert.match(lab.ip(`neigh show ${SERVER6}`, left.namespace), /lladdr/);
+    await lab.hosts();
+    const wire = lab.bridge();
+    assert.match(lab.ping('-c', '5', '-i', '0.05', SERVER), / 0% packet loss/);
+    assert.match(lab.ping('-6', '-c', '5', '-i', '0.05', SERVER6), / 0% packet loss/);
+    assert.match(lab.ip(`neigh show ${SERVER}`, lab.left.namespace), /lladdr/);
+    assert.match(lab.ip(`neigh show ${SERVER6}`, lab.left.namespace), /lladdr/);
     wire.stop();
-    assert.ok(loses('-c', '2', '-i', '0.1', '-W', '1', SERVER), 'stopped, it forwards nothing');
-    assert.match(ping('-c', '1', '-W', '1', (wire.start(), SERVER)), / 0% packet loss/);
+    assert.ok(lab.loses('-c', '2', '-i', '0.1', '-W', '1', SERVER), 'stopped, it forwards nothing');
+    assert.match(lab.ping('-c', '1', '-W', '1', (wire.start(), SERVER)), / 0% packet loss/);
     const { aToB, bToA } = wire.cumulativeStats();
     assert.ok(aToB.forwarded > 10 && bToA.forwarded > 10 && aToB.kernelDrops > 0, 'what came while it was stopped is counted');
     assertLedger(aToB);
@@ -81,16 +34,16 @@ describe('Bridge', () => {
   });
 
   it('BR-02 100 MB over HTTP, with the offloads that a veth pair has by default', async () => {
-    await hosts();
-    const wire = bridge();
+    await lab.hosts();
+    const wire = lab.bridge();
     const folder = mkdtempSync(join(tmpdir(), 'netring-bridge-'));
     lab.defer(() => rmSync(folder, { recursive: true }));
     const bytes = Buffer.concat(Array.from({ length: 100 }, () => randomBytes(1_000_000)));
     writeFileSync(join(folder, 'file'), bytes);
-    lab.start('python3', [...PYTHON_HTTP, folder], { namespace: right.namespace });
+    lab.start('python3', [...PYTHON_HTTP, folder], { namespace: lab.right.namespace });
     const file = join(folder, 'copy');
     const args = ['-sS', '--fail', '--retry', '20', '--retry-delay', '1', '--retry-connrefused', '-m', '60', '-o', file];
-    output('curl', [...args, `http://${SERVER}:8080/file`], { namespace: left.namespace });
+    output('curl', [...args, `http://${SERVER}:8080/file`], { namespace: lab.left.namespace });
     const sum = output('sha256sum', [file]).split(' ')[0];
     assert.equal(sum, createHash('sha256').update(bytes).digest('hex'));
     const { bToA } = wire.cumulativeStats();
@@ -99,14 +52,14 @@ describe('Bridge', () => {
   });
 
   it('BR-03 fragments of 60 000 bytes', async () => {
-    await hosts();
-    bridge();
-    assert.match(ping('-c', '5', '-i', '0.05', '-s', '60000', SERVER), / 0% packet loss/);
-    assert.match(ping('-6', '-c', '5', '-i', '0.05', '-s', '60000', SERVER6), / 0% packet loss/);
-    lab.start('iperf3', ['-s', '-1'], { namespace: right.namespace });
+    await lab.hosts();
+    lab.bridge();
+    assert.match(lab.ping('-c', '5', '-i', '0.05', '-s', '60000', SERVER), / 0% packet loss/);
+    assert.match(lab.ping('-6', '-c', '5', '-i', '0.05', '-s', '60000', SERVER6), / 0% packet loss/);
+    lab.start('iperf3', ['-s', '-1'], { namespace: lab.right.namespace });
     await sleep(300);
     const args = ['-c', SERVER, '-u', '-l', '60000', '-b', '50M', '-t', '1', '--json'];
-    const report = JSON.parse(output('iperf3', args, { namespace: left.namespace })) as {
+    const report = JSON.parse(output('iperf3', args, { namespace: lab.left.namespace })) as {
       end: { sum: { packets: number; lost_packets: number } };
     };
     assert.ok(report.end.sum.packets > 50);
@@ -114,8 +67,8 @@ describe('Bridge', () => {
   });
 
   it('BR-04 802.1Q, 802.1ad and QinQ frames arrive byte for byte', async () => {
-    await wires();
-    bridge();
+    await lab.wires();
+    lab.bridge();
     const frames = [
       frame('plain'),
       tagged(frame('dot1q'), [0x8100, 0x6064]),
@@ -124,8 +77,8 @@ describe('Bridge', () => {
       tagged(frame('twice'), [0x8100, 1], [0x8100, 2]),
     ];
     for (const [from, to] of [
-      [left, right],
-      [right, left],
+      [lab.left, lab.right],
+      [lab.right, lab.left],
     ] as const) {
       const witness = await Witness.open(lab, to.b, { namespace: to.namespace });
       await sendFrames(lab, from.b, frames, from.namespace);
@@ -139,20 +92,20 @@ describe('Bridge', () => {
   });
 
   it('BR-05 a frame waits for no block and no timer', async () => {
-    await hosts();
-    bridge();
-    ping('-c', '1', SERVER);
-    const [, average] = /= [\d.]+\/([\d.]+)\//.exec(ping('-c', '50', '-i', '0.01', '-q', SERVER)) ?? [];
+    await lab.hosts();
+    lab.bridge();
+    lab.ping('-c', '1', SERVER);
+    const [, average] = /= [\d.]+\/([\d.]+)\//.exec(lab.ping('-c', '50', '-i', '0.01', '-q', SERVER)) ?? [];
     // 0.13 ms on an idle machine, 0.9 with a TPACKET_V3 ring of 1 ms, 15 with one of 10.
     assert.ok(Number(average) < 5, `${average} ms`);
   });
 
   it('BR-06 each frame arrives once, in order, on the other side alone', async () => {
-    await wires();
-    const wire = bridge({ profile: 'default' });
-    const far = await CountingWitness.open(lab, right.b, 50_000, { namespace: right.namespace });
-    const back = await CountingWitness.open(lab, left.b, 50_000, { namespace: left.namespace });
-    await flood(lab, left.b, { count: 50_000, rate: 50_000, namespace: left.namespace });
+    await lab.wires();
+    const wire = lab.bridge({ profile: 'default' });
+    const far = await CountingWitness.open(lab, lab.right.b, 50_000, { namespace: lab.right.namespace });
+    const back = await CountingWitness.open(lab, lab.left.b, 50_000, { namespace: lab.left.namespace });
+    await flood(lab, lab.left.b, { count: 50_000, rate: 50_000, namespace: lab.left.namespace });
     await until(() => wire.cumulativeStats().aToB.forwarded >= 50_000, 5000, 'all frames');
     await sleep(100);
     const clean = { missing: 0, doubled: 0, changed: 0, foreign: 0, unordered: 0, dropped: 0 };
@@ -161,61 +114,61 @@ describe('Bridge', () => {
   });
 
   it('BR-06 what this machine itself sends on a port stays on its side', async () => {
-    await wires();
-    bridge();
-    const far = await Witness.open(lab, right.b, { namespace: right.namespace });
-    await sendFrames(lab, left.a, [frame('own')]);
-    await sendFrames(lab, left.b, [frame('foreign')], left.namespace);
+    await lab.wires();
+    lab.bridge();
+    const far = await Witness.open(lab, lab.right.b, { namespace: lab.right.namespace });
+    await sendFrames(lab, lab.left.a, [frame('own')]);
+    await sendFrames(lab, lab.left.b, [frame('foreign')], lab.left.namespace);
     const [first] = await far.expect(1);
     assert.deepEqual(first?.data, frame('foreign'));
   });
 
   it('BR-07 one port down: the other goes on, no CPU burns, and it comes back', async () => {
-    await hosts();
-    const wire = bridge();
+    await lab.hosts();
+    const wire = lab.bridge();
     const events: string[] = [];
     wire.on('down', (port) => events.push(`down ${port}`)).on('up', (port) => events.push(`up ${port}`));
-    ping('-c', '1', SERVER);
-    lab.ip(`link set ${right.a} down`);
+    lab.ping('-c', '1', SERVER);
+    lab.ip(`link set ${lab.right.a} down`);
     await until(() => events.includes('down b'), 5000, 'down');
     const before = process.cpuUsage();
-    assert.ok(loses('-c', '3', '-i', '0.1', '-W', '1', SERVER));
+    assert.ok(lab.loses('-c', '3', '-i', '0.1', '-W', '1', SERVER));
     await sleep(500);
     const { user, system } = process.cpuUsage(before);
     assert.ok(user + system < 300_000, `${(user + system) / 1000} ms of CPU while a port is down`);
     assert.ok(wire.cumulativeStats().aToB.errors > 0);
-    lab.ip(`link set ${right.a} up`);
+    lab.ip(`link set ${lab.right.a} up`);
     await until(() => events.includes('up b'), 5000, 'up');
-    await until(() => !loses('-c', '1', '-W', '1', SERVER), 5000, 'traffic again');
+    await until(() => !lab.loses('-c', '1', '-W', '1', SERVER), 5000, 'traffic again');
   });
 
   it('BR-07 a deleted port is reported; the rest is closed without harm', async () => {
-    await wires();
-    const wire = bridge();
+    await lab.wires();
+    const wire = lab.bridge();
     const gone: [BridgePort, string | undefined][] = [];
     wire.on('gone', (port, error) => gone.push([port, error.code]));
-    lab.ip(`link del ${right.a}`);
+    lab.ip(`link del ${lab.right.a}`);
     await until(() => gone.length > 0, 5000, 'gone');
     assert.deepEqual(gone, [['b', 'ENODEV']]);
-    await sendFrames(lab, left.b, [frame('nowhere')], left.namespace);
+    await sendFrames(lab, lab.left.b, [frame('nowhere')], lab.left.namespace);
     await until(() => wire.cumulativeStats().aToB.errors === 1, 5000, 'the frame');
     wire.close();
-    assert.equal(promiscuity(left.a), 0);
+    assert.equal(promiscuity(lab.left.a), 0);
   });
 
   it('BR-08 unequal MTUs: a warning, and what does not fit is counted', async () => {
-    await wires();
-    lab.ip(`link set ${left.a} mtu 9000`);
-    lab.ip(`link set ${left.b} mtu 9000`, left.namespace);
-    const wire = bridge();
+    await lab.wires();
+    lab.ip(`link set ${lab.left.a} mtu 9000`);
+    lab.ip(`link set ${lab.left.b} mtu 9000`, lab.left.namespace);
+    const wire = lab.bridge();
     assert.match(wire.warnings.join(), /MTUs differ.*9000.*1500.*tooLarge/);
-    const far = await Witness.open(lab, right.b, { namespace: right.namespace });
+    const far = await Witness.open(lab, lab.right.b, { namespace: lab.right.namespace });
     const sizes = [1514, 1515, 9014, 60];
     await sendFrames(
       lab,
-      left.b,
+      lab.left.b,
       sizes.map((size) => frame(`${size}`, size)),
-      left.namespace,
+      lab.left.namespace,
     );
     await until(() => wire.cumulativeStats().aToB.received === 4, 5000, 'the frames');
     assert.deepEqual(
@@ -229,11 +182,11 @@ describe('Bridge', () => {
   });
 
   it('jumbo frames pass whole, through slots that are smaller', async () => {
-    await wires({ mtu: 9000 });
-    bridge();
-    const far = await Witness.open(lab, right.b, { namespace: right.namespace });
+    await lab.wires({ mtu: 9000 });
+    lab.bridge();
+    const far = await Witness.open(lab, lab.right.b, { namespace: lab.right.namespace });
     const frames = Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? numberedFrame(i) : tagged(numberedFrame(i, 9014), [0x8100, i])));
-    await sendFrames(lab, left.b, frames, left.namespace);
+    await sendFrames(lab, lab.left.b, frames, lab.left.namespace);
     const seen = await far.expect(frames.length);
     assert.deepEqual(
       seen.map((each) => each.data.toString('hex')),
@@ -242,17 +195,17 @@ describe('Bridge', () => {
   });
 
   it('BR-09 drops ICMP and passes TCP; the filter changes while it runs', async () => {
-    await hosts();
-    const wire = bridge({ filterAToB: ICMP, filterAction: 'drop' });
-    assert.ok(loses('-c', '2', '-i', '0.1', '-W', '1', SERVER));
-    lab.start('iperf3', ['-s', '-1'], { namespace: right.namespace });
+    await lab.hosts();
+    const wire = lab.bridge({ filterAToB: ICMP, filterAction: 'drop' });
+    assert.ok(lab.loses('-c', '2', '-i', '0.1', '-W', '1', SERVER));
+    lab.start('iperf3', ['-s', '-1'], { namespace: lab.right.namespace });
     await sleep(300);
-    output('iperf3', ['-c', SERVER, '-n', '10M'], { namespace: left.namespace });
+    output('iperf3', ['-c', SERVER, '-n', '10M'], { namespace: lab.left.namespace });
     assert.ok(wire.cumulativeStats().aToB.filtered >= 2);
     await wire.setFilter('a-to-b', null);
-    assert.match(ping('-c', '2', '-i', '0.05', SERVER), / 0% packet loss/);
+    assert.match(lab.ping('-c', '2', '-i', '0.05', SERVER), / 0% packet loss/);
     await wire.setFilter('b-to-a', ICMP, 'drop');
-    assert.ok(loses('-c', '2', '-i', '0.1', '-W', '1', SERVER));
+    assert.ok(lab.loses('-c', '2', '-i', '0.1', '-W', '1', SERVER));
     await assert.rejects(
       wire.setFilter('b-to-a', [
         { code: 6, jt: 0, jf: 0, k: 1 },
@@ -266,12 +219,12 @@ describe('Bridge', () => {
   });
 
   it('holds link-local frames back only when told', async () => {
-    await wires();
+    await lab.wires();
     const lldp = Buffer.concat([Buffer.from('0180c200000e', 'hex'), frame('lldp').subarray(6)]);
     for (const dropLinkLocal of [false, true]) {
-      const wire = bridge({ dropLinkLocal });
-      const far = await Witness.open(lab, right.b, { namespace: right.namespace });
-      await sendFrames(lab, left.b, [lldp, frame('end')], left.namespace);
+      const wire = lab.bridge({ dropLinkLocal });
+      const far = await Witness.open(lab, lab.right.b, { namespace: lab.right.namespace });
+      await sendFrames(lab, lab.left.b, [lldp, frame('end')], lab.left.namespace);
       const seen = await far.expect(dropLinkLocal ? 1 : 2);
       await until(() => wire.cumulativeStats().aToB.received === 2, 5000, 'both frames');
       assert.equal(seen.length, dropLinkLocal ? 1 : 2);
@@ -282,24 +235,24 @@ describe('Bridge', () => {
   });
 
   it('BR-10 kill -9 leaves nothing behind', async () => {
-    await wires();
+    await lab.wires();
     const script = `
       const { Bridge } = require('@netring/node-red');
-      Bridge.builder({ profile: 'balanced', interfaceA: ${JSON.stringify(left.a)}, interfaceB: ${JSON.stringify(right.a)} }).build().start();
+      Bridge.builder({ profile: 'balanced', interfaceA: ${JSON.stringify(lab.left.a)}, interfaceB: ${JSON.stringify(lab.right.a)} }).build().start();
       console.error('ready');`;
     const child = lab.start(process.execPath, ['-e', script]);
     await child.says('ready');
-    assert.deepEqual([promiscuity(left.a), promiscuity(right.a)], [1, 1]);
+    assert.deepEqual([promiscuity(lab.left.a), promiscuity(lab.right.a)], [1, 1]);
     await child.stop('SIGKILL');
-    await until(() => promiscuity(left.a) === 0 && promiscuity(right.a) === 0, 5000, 'promiscuity back to 0');
-    assert.ok(linkExists(left.a) && linkExists(right.a));
+    await until(() => promiscuity(lab.left.a) === 0 && promiscuity(lab.right.a) === 0, 5000, 'promiscuity back to 0');
+    assert.ok(linkExists(lab.left.a) && linkExists(lab.right.a));
   });
 
   it('an exit, a terminated worker and an unref end the engine', async () => {
-    await wires();
+    await lab.wires();
     const start = `
       const { Bridge } = require('@netring/node-red');
-      const bridge = Bridge.builder({ profile: 'balanced', interfaceA: ${JSON.stringify(left.a)}, interfaceB: ${JSON.stringify(right.a)} }).build().start();`;
+      const bridge = Bridge.builder({ profile: 'balanced', interfaceA: ${JSON.stringify(lab.left.a)}, interfaceB: ${JSON.stringify(lab.right.a)} }).build().start();`;
     const worker = `
       const { Worker } = require('node:worker_threads');
       const worker = new Worker(${JSON.stringify(`${start} require('node:worker_threads').parentPort.postMessage('up'); setInterval(() => {}, 1000);`)}, { eval: true });
@@ -307,15 +260,15 @@ describe('Bridge', () => {
     for (const script of [`${start} process.exit(0);`, worker, `${start} bridge.unref();`]) {
       const child = lab.start(process.execPath, ['-e', script]);
       assert.equal(await child.exitCode(), 0, child.errors);
-      assert.deepEqual([promiscuity(left.a), promiscuity(right.a)], [0, 0]);
+      assert.deepEqual([promiscuity(lab.left.a), promiscuity(lab.right.a)], [0, 0]);
     }
   });
 
   it('the sums add up under a flood that it cannot carry', async () => {
-    await wires();
-    const wire = bridge({ aBlockSize: 4096, aBlockCount: 8 });
-    const far = await CountingWitness.open(lab, right.b, 300_000, { namespace: right.namespace });
-    await flood(lab, left.b, { count: 300_000, namespace: left.namespace });
+    await lab.wires();
+    const wire = lab.bridge({ aBlockSize: 4096, aBlockCount: 8 });
+    const far = await CountingWitness.open(lab, lab.right.b, 300_000, { namespace: lab.right.namespace });
+    await flood(lab, lab.left.b, { count: 300_000, namespace: lab.left.namespace });
     await sleep(300);
     const { aToB } = wire.cumulativeStats();
     const verdict = await far.verdict();
@@ -326,8 +279,8 @@ describe('Bridge', () => {
   });
 
   it('costs nothing while nothing comes, and closes with all that it had', async () => {
-    await wires();
-    const wire = bridge();
+    await lab.wires();
+    const wire = lab.bridge();
     await sleep(200);
     const before = process.cpuUsage();
     await sleep(2000);
@@ -339,17 +292,17 @@ describe('Bridge', () => {
     wire.close();
     assert.deepEqual(Object.values(wire.handles()), [-1, -1, -1, -1]);
     assert.throws(() => wire.start(), { code: 'ECANCELED' });
-    assert.deepEqual([promiscuity(left.a), promiscuity(right.a)], [0, 0]);
+    assert.deepEqual([promiscuity(lab.left.a), promiscuity(lab.right.a)], [0, 0]);
   });
 
   it('refuses what is no pair of interfaces', async () => {
-    await wires();
+    await lab.wires();
     const open = (options: BridgeOptions) => () => new Bridge({ ...SMALL, ...options });
-    assert.throws(open({ interfaceA: left.a, interfaceB: left.a }), { kind: 'Config', option: 'interfaceB', message: /two ends/ });
-    assert.throws(open({ interfaceA: left.a }), { kind: 'Config', option: 'interfaceB', message: /interfaceB is required/ });
-    assert.throws(open({ interfaceA: left.a, interfaceB: 'none0' }), { kind: 'InterfaceNotFound', interface: 'none0' });
-    assert.throws(open({ interfaceA: left.a, interfaceB: 'lo' }), { kind: 'Config', message: /lo.*link type 772/ });
-    assert.throws(open({ interfaceA: left.a, interfaceB: right.a, aFrameSize: 100 }), { kind: 'Config', option: 'aFrameSize' });
-    assert.equal(promiscuity(left.a), 0);
+    assert.throws(open({ interfaceA: lab.left.a, interfaceB: lab.left.a }), { kind: 'Config', option: 'interfaceB', message: /two ends/ });
+    assert.throws(open({ interfaceA: lab.left.a }), { kind: 'Config', option: 'interfaceB', message: /interfaceB is required/ });
+    assert.throws(open({ interfaceA: lab.left.a, interfaceB: 'none0' }), { kind: 'InterfaceNotFound', interface: 'none0' });
+    assert.throws(open({ interfaceA: lab.left.a, interfaceB: 'lo' }), { kind: 'Config', message: /lo.*link type 772/ });
+    assert.throws(open({ interfaceA: lab.left.a, interfaceB: lab.right.a, aFrameSize: 100 }), { kind: 'Config', option: 'aFrameSize' });
+    assert.equal(promiscuity(lab.left.a), 0);
   });
 });

@@ -6,6 +6,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "../clock.h"
 #include "../packet_socket.h"
 
@@ -23,8 +26,10 @@ constexpr int64_t kBlockedPauseNs = 100'000;
 constexpr uint32_t kFullRound = 64;
 // While frames flow: how often the kernel's drop counters are read and the links looked at.
 constexpr int64_t kHousekeepingNs = 20'000'000;
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
-Result<UniqueFd> open_sender(int ifindex, bool qdisc_bypass, bool with_header) {
+Result<UniqueFd> open_sender(int ifindex, uint32_t send_buffer, bool qdisc_bypass, bool with_header) {
   Result<UniqueFd> socket = open_packet_socket();
   if (!socket.ok()) return socket;
   if (with_header) {
@@ -34,6 +39,11 @@ Result<UniqueFd> open_sender(int ifindex, bool qdisc_bypass, bool with_header) {
   if (qdisc_bypass) {
     const Status s = set_option(socket->get(), SOL_PACKET, PACKET_QDISC_BYPASS, 1, "PACKET_QDISC_BYPASS");
     if (!s.ok()) return s;
+  }
+  const auto bytes = static_cast<int>(send_buffer);
+  if (bytes != 0 && !set_option(socket->get(), SOL_SOCKET, SO_SNDBUFFORCE, bytes, "SO_SNDBUFFORCE").ok()) {
+    // Without CAP_NET_ADMIN the kernel caps it at wmem_max.
+    if (const Status s = set_option(socket->get(), SOL_SOCKET, SO_SNDBUF, bytes, "SO_SNDBUF"); !s.ok()) return s;
   }
   if (const Status s = bind_packet_socket(socket->get(), ifindex, 0); !s.ok()) return s;
   return socket;
@@ -64,9 +74,9 @@ Result<std::unique_ptr<Bridge>> Bridge::open(const BridgeConfig& config, uint32_
   if (!bridge->event_) return Status::failed("eventfd");
   for (uint32_t which = 0; which < 2; ++which) {
     const uint32_t other = 1 - which;
-    bridge->directions_[which] =
-        std::make_unique<Direction>(bridge->receivers_[which].get(), &bridge->links_[which], &bridge->senders_[other],
-                                    &bridge->links_[other], config.drop_link_local);
+    bridge->directions_[which] = std::make_unique<Direction>(
+        bridge->receivers_[which].get(), &bridge->links_[which], &bridge->senders_[other], &bridge->links_[other],
+        DirectionConfig{config.drop_link_local, config.ports[which].block_timeout_ms * kNsPerMs});
   }
   const uint32_t mtu[2] = {bridge->opened_[0].mtu, bridge->opened_[1].mtu};
   if (mtu[0] != mtu[1])
@@ -78,8 +88,9 @@ Result<std::unique_ptr<Bridge>> Bridge::open(const BridgeConfig& config, uint32_
 
 Status Bridge::open_port(uint32_t which, const BridgeConfig& config) {
   const int index = opened_[which].index;
+  senders_[which].qdisc_bypass = config.qdisc_bypass;
   for (const bool with_header : {false, true}) {
-    Result<UniqueFd> sender = open_sender(index, config.qdisc_bypass, with_header);
+    Result<UniqueFd> sender = open_sender(index, config.ports[which].send_buffer, config.qdisc_bypass, with_header);
     if (!sender.ok()) return sender.status();
     (with_header ? senders_[which].with_header : senders_[which].plain) = std::move(*sender);
   }
@@ -89,13 +100,18 @@ Status Bridge::open_port(uint32_t which, const BridgeConfig& config) {
   return {};
 }
 
-Status Bridge::run(void (*changed)(void*), void* context) {
+void Bridge::set_audience(const Audience& audience) {
+  for (const auto& direction : directions_) direction->set_audience(audience);
+}
+
+Status Bridge::run(void (*notify)(void*), void* context) {
   // A pause of 30 us must not become one of 80: the default slack is 50.
   ::prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
   for (const auto& direction : directions_) direction->discard_stale();
-  if (update_links()) changed(context);
-  int64_t looked_at = monotonic_ns();
-  bool counted = true;
+  if (update_links()) notify(context);
+  counted_at_ns_ = monotonic_ns();
+  counted_ = true;
+  int64_t now = counted_at_ns_;
   Status ended;
   while (ended.ok() && !stopping_.load(std::memory_order_acquire)) {
     uint32_t moved = 0;
@@ -103,31 +119,43 @@ Status Bridge::run(void (*changed)(void*), void* context) {
     // One batch of each in turn: neither direction starves the other.
     for (const auto& direction : directions_) {
       uint32_t count = 0;
-      blocked |= direction->step(&count) == Direction::Progress::kBlocked;
+      blocked |= direction->step(now, &count) == Direction::Progress::kBlocked;
       moved += count;
     }
-    if (moved > 0) counted = false;
-    const int64_t now = monotonic_ns();
-    if (!counted && now - looked_at >= kHousekeepingNs) {
-      looked_at = now;
-      counted = true;
-      for (const auto& direction : directions_) direction->read_kernel_counters();
-      if (update_links()) changed(context);
+    if (moved > 0) counted_ = false;
+    now = monotonic_ns();
+    if (!counted_ && now - counted_at_ns_ >= kHousekeepingNs) keep_house(notify, context);
+    int64_t due = counted_ ? kNever : now + kHousekeepingNs;
+    for (const auto& direction : directions_) {
+      if (direction->wants_waking(now)) notify(context);
+      due = std::min(due, direction->due_ns());
     }
     if (blocked) {
       ended = wait(Watch::kStop, kBlockedPauseNs);
     } else if (moved == 0) {
-      ended = wait(Watch::kAll, counted ? -1 : kHousekeepingNs);
-      if (update_links()) changed(context);
+      ended = wait(Watch::kAll, due == kNever ? -1 : std::max<int64_t>(due - now, 0));
+      if (update_links()) notify(context);
     } else if (moved >= kBusyFrames && moved < kFullRound) {
       ended = wait(Watch::kStop, kBusyPauseNs);
+    } else {
+      continue;
     }
+    now = monotonic_ns();
   }
-  for (const auto& direction : directions_) {
-    direction->abandon();
-    direction->read_kernel_counters();
-  }
+  for (const auto& direction : directions_) direction->finish();
+  read_kernel_counters();
   return ended;
+}
+
+void Bridge::keep_house(void (*notify)(void*), void* context) {
+  counted_at_ns_ = monotonic_ns();
+  counted_ = true;
+  read_kernel_counters();
+  if (update_links()) notify(context);
+}
+
+void Bridge::read_kernel_counters() {
+  for (const auto& direction : directions_) direction->read_kernel_counters();
 }
 
 // Sleeps until something happens, or for the time (-1: any). The ring of a blocked direction would be readable without

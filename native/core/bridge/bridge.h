@@ -21,6 +21,10 @@ namespace netring {
 struct PortConfig {
   std::string interface;
   ReceiverConfig receiver;
+  // How long frames that came in here gather for the tap.
+  uint32_t block_timeout_ms = 10;
+  // Room for frames on their way out (SO_SNDBUF); 0 leaves it to the kernel.
+  uint32_t send_buffer = 0;
 };
 
 struct BridgeConfig {
@@ -38,20 +42,26 @@ class Bridge {
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
 
+  // What JavaScript is to see of the next run.
+  void set_audience(const Audience& audience);
   // Forwards until `stop`, on the calling thread; frames that came before it are thrown away and counted. Returns the
-  // failure that ended it, if one did. `changed(context)` is called on this thread when the state of a port has
-  // changed.
-  Status run(void (*changed)(void*), void* context);
+  // failure that ended it, if one did. `notify(context)` is called on this thread when the state of a port has changed,
+  // or there are batches.
+  Status run(void (*notify)(void*), void* context);
   // Ends `run`, also one that is only about to begin; any thread. `allow_run` before the next one.
   void stop();
   void allow_run() { stopping_.store(false, std::memory_order_release); }
 
   // 0 is a to b.
   Direction& direction(uint32_t which) { return *directions_[which]; }
+  // Has the engine look for answers; any thread.
+  void wake();
   // Sets a filter for frames from now on and wakes the engine; any thread.
   void set_filter(uint32_t which, std::unique_ptr<BridgeFilter> filter);
   PortState port_state(uint32_t which) const { return states_[which].load(std::memory_order_acquire); }
   const LinkInfo& link_at_open(uint32_t which) const { return opened_[which]; }
+  // Reads the kernel's counters; while no engine runs.
+  void read_kernel_counters();
   int receive_fd(uint32_t which) const { return receivers_[which]->fd(); }
   int send_fd(uint32_t which) const { return senders_[which].plain.get(); }
   const std::vector<std::string>& warnings() const { return warnings_; }
@@ -62,7 +72,7 @@ class Bridge {
   bool update_links();
   enum class Watch : uint8_t { kStop, kAll };
   Status wait(Watch watch, int64_t timeout_ns);
-  void wake();
+  void keep_house(void (*notify)(void*), void* context);
 
   // Destroyed in reverse order: what looks at sockets goes before them.
   std::vector<std::string> warnings_;
@@ -73,6 +83,9 @@ class Bridge {
   std::array<std::unique_ptr<Direction>, 2> directions_;
   UniqueFd event_;
   std::array<std::atomic<PortState>, 2> states_{};
+  // When the kernel's counters were last read, and whether frames have moved since.
+  int64_t counted_at_ns_ = 0;
+  bool counted_ = false;
   std::atomic<bool> stopping_{false};
 };
 

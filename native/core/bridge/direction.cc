@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "../clock.h"
 #include "vnet_header.h"
@@ -13,9 +14,12 @@ namespace netring {
 
 namespace {
 
-// How long frames wait in the ring for a port that takes none, before they are dropped one by one: a queue that has no
-// room for so long is not a queue but a fault.
-constexpr int64_t kMostBlockedNs = 100'000'000;
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+// Batches of 250 KiB. A tap's are only copied, inline ones hold what is in flight: at 450,000 small frames a second 64
+// last for 145 ms.
+constexpr uint32_t kTapBatches = 32;
+constexpr uint32_t kInlineBatches = 64;
 
 // 01-80-C2-00-00-00 to -0F: what a bridge that follows IEEE 802.1Q (8.6.3) never forwards.
 bool link_local(const uint8_t* frame) {
@@ -41,142 +45,197 @@ bool BridgeFilter::holds_back(const ReceivedFrame& frame, const LinkInfo& port) 
   return (run_filter(program, context) != 0) == drops_matching;
 }
 
-Direction::Direction(Receiver* receiver, const LinkWatch* in, const Sender* sender, const LinkWatch* out,
-                     bool drop_link_local)
-    : receiver_(receiver), in_(in), sender_(sender), out_(out), drop_link_local_(drop_link_local) {
-  for (uint32_t i = 0; i < kBatch; ++i) {
-    messages_[i].msg_hdr.msg_iov = &parts_[i];
-    messages_[i].msg_hdr.msg_iovlen = 1;
-  }
-}
+Direction::Direction(Receiver* receiver, const LinkWatch* in, Sender* sender, const LinkWatch* out,
+                     const DirectionConfig& config)
+    : receiver_(receiver),
+      in_(in),
+      config_(config),
+      transmitter_(sender, out, &counters_),
+      tap_(BatchQueue::Kind::kCopied, kTapBatches),
+      inline_(BatchQueue::Kind::kAnswered, kInlineBatches) {}
 
 Direction::~Direction() { delete pending_.load(); }
 
-Direction::Progress Direction::step(uint32_t* moved) {
+Direction::Progress Direction::step(int64_t now_ns, uint32_t* moved) {
   *moved = 0;
-  if (slots_ == 0) fill();
+  return audience_.is_inline ? step_inline(now_ns, moved) : step_forward(now_ns, moved);
+}
+
+// Frames go out of the ring's slots, which return to the kernel when all of the batch are sent.
+Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
+  if (slots_ == 0) {
+    take_new_filter();
+    uint32_t queued = 0;
+    uint64_t bytes = 0;
+    ReceivedFrame frame;
+    while (slots_ < Transmitter::kBatch && receiver_->peek(slots_, &frame)) {
+      if (frame.queued && queued == kQueuedFrames) break;
+      ++slots_;
+      bytes += frame.original_length;
+      const bool was_queued = frame.queued;
+      if (!accept(&frame, queued)) continue;
+      if (was_queued) ++queued;
+      if (audience_.tap_every != 0) tap(frame, now_ns);
+      transmitter_.add(frame.header, frame.frame(), frame.length);
+    }
+    counters_.received.add(slots_);
+    counters_.bytes.add(bytes);
+    tap_.publish();
+  }
   if (slots_ == 0) return Progress::kIdle;
-  if (!flush()) return Progress::kBlocked;
+  if (!transmitter_.flush()) return Progress::kBlocked;
   *moved = slots_;
   receiver_->release(slots_);
   slots_ = 0;
   return Progress::kMoved;
 }
 
-void Direction::fill() {
+// Frames are copied out of the ring at once: however long the flow takes, the kernel has its slots.
+Direction::Progress Direction::step_inline(int64_t now_ns, uint32_t* moved) {
+  const bool sent = settle(now_ns, moved);
   take_new_filter();
-  count_ = next_ = queued_ = 0;
+  uint32_t slots = 0;
   uint64_t bytes = 0;
+  bool room = true;
   ReceivedFrame frame;
-  while (slots_ < kBatch && receiver_->peek(slots_, &frame)) {
-    if (frame.queued && queued_ == kQueuedFrames) break;
-    ++slots_;
+  while (slots < Transmitter::kBatch && receiver_->peek(slots, &frame)) {
+    // Before anything is taken out of the socket's queue: that cannot be undone.
+    room = inline_.reserve(std::min(frame.original_length + 4, kMostQueuedBytes), now_ns);
+    if (!room) break;
+    ++slots;
     bytes += frame.original_length;
-    if (prepare(frame)) ++count_;
+    if (accept(&frame, 0) && !inline_.append(frame, frame.header, frame.length)) counters_.errors.add(1);
   }
-  counters_.received.add(slots_);
+  counters_.received.add(slots);
   counters_.bytes.add(bytes);
+  inline_.publish();
+  receiver_->release(slots);
+  *moved += slots;
+  if (!sent || !room) return Progress::kBlocked;
+  return *moved == 0 ? Progress::kIdle : Progress::kMoved;
 }
 
-// Puts the frame into the batch, or counts why it is not.
-bool Direction::prepare(const ReceivedFrame& frame) {
-  uint8_t* header = frame.header;
-  uint32_t length = frame.length;
-  const bool held_back = length >= ETH_HLEN &&
-                         ((drop_link_local_ && link_local(frame.frame())) || filter_->holds_back(frame, in_->info()));
-  if (frame.queued) {
+// Makes `frame` what is to be sent: whole, and with its tag. False when it is not to be sent; that is counted.
+bool Direction::accept(ReceivedFrame* frame, uint32_t memory) {
+  if (frame->queued) {
     if (queue_memory_.empty()) queue_memory_.resize(size_t{kQueuedFrames} * kMostQueuedBytes);
-    uint8_t* memory = queue_memory_.data() + size_t{queued_} * kMostQueuedBytes;
     // The first four bytes are kept free for a tag.
-    const uint32_t taken = receiver_->take_queued(memory + 4, kMostQueuedBytes - 4);
-    header = memory + 4;
-    length = taken > kVnetHeaderLength ? taken - kVnetHeaderLength : 0;
+    uint8_t* place = queue_memory_.data() + size_t{memory} * kMostQueuedBytes + 4;
+    const uint32_t taken = receiver_->take_queued(place, kMostQueuedBytes - 4);
+    frame->header = place;
+    frame->length = taken > kVnetHeaderLength ? taken - kVnetHeaderLength : 0;
   }
-  if (held_back) {
+  if (frame->length >= ETH_HLEN &&
+      ((config_.drop_link_local && link_local(frame->frame())) || filter_->holds_back(*frame, in_->info()))) {
     counters_.filtered.add(1);
     return false;
   }
-  if (frame.truncated) {
+  if (frame->truncated) {
     counters_.kernel_drops.add(1);
     return false;
   }
-  if (length < ETH_HLEN) {
+  if (frame->length < ETH_HLEN) {
     counters_.errors.add(1);
     return false;
   }
-  if (frame.queued) ++queued_;
-  if (frame.tagged) {
-    header = insert_tag_with_header(header, htons(frame.tpid), htons(frame.tci));
-    length += 4;
+  if (frame->tagged) {
+    frame->header = insert_tag_with_header(frame->header, htons(frame->tpid), htons(frame->tci));
+    frame->length += 4;
   }
-  if (!link_takes(FrameLimit{out_->info().mtu}, header, header + kVnetHeaderLength, length)) {
-    counters_.too_large.add(1);
-    return false;
-  }
-  const bool plain = is_plain(header);
-  plain_[count_] = plain;
-  parts_[count_] = plain ? iovec{header + kVnetHeaderLength, length} : iovec{header, kVnetHeaderLength + length};
   return true;
 }
 
-// False when the other port takes nothing at the moment.
-bool Direction::flush() {
-  while (next_ < count_) {
-    // Without a carrier the kernel accepts every frame and drops it in silence.
-    if (out_->gone() || !out_->info().up()) {
-      drop_rest(&counters_.errors);
-      break;
-    }
-    const int socket = (plain_[next_] ? sender_->plain : sender_->with_header).get();
-    const int taken = ::sendmmsg(socket, &messages_[next_], end_of_run() - next_, MSG_DONTWAIT);
-    if (taken > 0) {
-      counters_.forwarded.add(static_cast<uint64_t>(taken));
-      next_ += static_cast<uint32_t>(taken);
-      blocked_since_ns_ = 0;
-      continue;
-    }
-    switch (errno) {
-      case EINTR:
-        break;
-      case EMSGSIZE:
-        counters_.too_large.add(1);
-        ++next_;
-        break;
-      case EAGAIN:
-      case ENOBUFS: {
-        const int64_t now = monotonic_ns();
-        if (blocked_since_ns_ == 0) blocked_since_ns_ = now;
-        if (now - blocked_since_ns_ < kMostBlockedNs) return false;
-        counters_.ring_full.add(1);
-        ++next_;
-        break;
-      }
-      default:
-        counters_.errors.add(1);
-        ++next_;
-    }
-  }
-  blocked_since_ns_ = 0;
-  return true;
+void Direction::tap(const ReceivedFrame& frame, int64_t now_ns) {
+  if (--until_tapped_ != 0) return;
+  until_tapped_ = audience_.tap_every;
+  if (!tap_.reserve(frame.length, now_ns) || !tap_.append(frame, frame.header, frame.length)) counters_.tap_shed.add(1);
 }
 
-void Direction::abandon() {
-  drop_rest(&counters_.ring_full);
+// Sends the batches that are answered or late, oldest first, a transmitter's worth at most. False when the port takes
+// nothing at the moment.
+bool Direction::settle(int64_t now_ns, uint32_t* moved) {
+  for (;;) {
+    if (!transmitter_.flush()) return false;
+    if (*moved >= Transmitter::kBatch) return true;
+    if (settling_ == nullptr) {
+      const int64_t begun_ns =
+          audience_.timeout_ns == kNever ? std::numeric_limits<int64_t>::min() : now_ns - audience_.timeout_ns;
+      settling_ = inline_.settle(begun_ns);
+      if (settling_ == nullptr) return true;
+      next_frame_ = next_edit_ = 0;
+      if (!settling_->answer) counters_.timed_out.add(settling_->frames.count());
+    }
+    const uint32_t count = settling_->frames.count();
+    for (; next_frame_ < count && !transmitter_.full(); ++next_frame_, ++*moved) add_judged(*settling_, next_frame_);
+    // The transmitter still points into the batch.
+    if (!transmitter_.flush()) return false;
+    if (next_frame_ < count) continue;
+    inline_.finish();
+    settling_ = nullptr;
+  }
+}
+
+void Direction::add_judged(const BatchQueue::Batch& batch, uint32_t index) {
+  Answer* answer = batch.answer.get();
+  if (answer == nullptr ? !audience_.timeout_forwards : answer->forwards[index] == 0) {
+    counters_.filtered.add(1);
+    return;
+  }
+  if (answer != nullptr) {
+    while (next_edit_ < answer->edits.size() && answer->edits[next_edit_].index < index) ++next_edit_;
+    if (next_edit_ < answer->edits.size() && answer->edits[next_edit_].index == index) {
+      const Answer::Edit& edit = answer->edits[next_edit_];
+      transmitter_.add(edit.header.bytes(), answer->bytes.data() + edit.offset, edit.length);
+      return;
+    }
+  }
+  transmitter_.add(batch.frames.header(index), batch.frames.frame(index), batch.frames.length(index));
+}
+
+bool Direction::wants_waking(int64_t now_ns) {
+  if (audience_.is_inline) return inline_.wants_waking(now_ns, 0);
+  return audience_.tap_every != 0 && tap_.wants_waking(now_ns, config_.tap_gather_ns);
+}
+
+int64_t Direction::due_ns() {
+  if (!audience_.is_inline) return audience_.tap_every == 0 ? kNever : tap_.wake_due_ns(config_.tap_gather_ns);
+  const int64_t oldest = audience_.timeout_ns == kNever ? kNever : inline_.oldest_ns();
+  return oldest == kNever ? kNever : oldest + audience_.timeout_ns;
+}
+
+void Direction::finish() {
+  if (audience_.is_inline) {
+    audience_.timeout_ns = 0;
+    uint32_t moved = 0;
+    do {
+      moved = 0;
+    } while (settle(kNever, &moved) && moved > 0);
+    give_up_flight();
+  }
+  transmitter_.abandon();
   receiver_->release(slots_);
   slots_ = 0;
-  blocked_since_ns_ = 0;
 }
 
-// Frames from the next one on that go out by the same socket: their order is kept.
-uint32_t Direction::end_of_run() const {
-  uint32_t end = next_ + 1;
-  while (end < count_ && plain_[end] == plain_[next_]) ++end;
-  return end;
+// What a blocked port has left with the flow.
+void Direction::give_up_flight() {
+  for (;;) {
+    if (settling_ == nullptr) {
+      settling_ = inline_.settle(kNever);
+      if (settling_ == nullptr) return;
+      next_frame_ = 0;
+    }
+    counters_.ring_full.add(settling_->frames.count() - next_frame_);
+    inline_.finish();
+    settling_ = nullptr;
+  }
 }
 
-void Direction::drop_rest(Counter* counter) {
-  counter->add(count_ - next_);
-  next_ = count_;
+void Direction::set_audience(const Audience& audience) {
+  counters_.tap_shed.add(tap_.clear());
+  inline_.clear();
+  audience_ = audience;
+  until_tapped_ = 1;
 }
 
 void Direction::stale(uint32_t count) {

@@ -1,44 +1,23 @@
-// One direction of a bridge: frames out of the receiver of one port, judged, and sent on the other. Everything but the
-// counters belongs to the engine's thread.
+// One direction of a bridge: frames out of the receiver of one port, judged, and sent on the other. Inline they make a
+// detour through JavaScript in between. Everything but counters, filter and the queues' other ends belongs to the
+// engine's thread.
 #ifndef NETRING_CORE_BRIDGE_DIRECTION_H_
 #define NETRING_CORE_BRIDGE_DIRECTION_H_
 
 #include <linux/filter.h>
-#include <sys/socket.h>
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "../link.h"
+#include "batch_queue.h"
+#include "counters.h"
 #include "receiver.h"
+#include "transmitter.h"
 
 namespace netring {
-
-// A counter with one writer, readable from any thread.
-class Counter {
- public:
-  void add(uint64_t count) { value_.store(get() + count, std::memory_order_relaxed); }
-  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
-
-// Every frame that the receiver was given is counted in exactly one of forwarded, filtered, too_large, ring_full,
-// errors and kernel_drops.
-struct DirectionCounters {
-  Counter received;      // handed to us by the kernel
-  Counter bytes;         // of those, on the wire
-  Counter forwarded;     // taken by the kernel of the other port
-  Counter filtered;      // held back by the filter, or as link-local
-  Counter too_large;     // longer than the other port's MTU allows
-  Counter ring_full;     // the other port took nothing for too long
-  Counter errors;        // the other port was down or refused the frame
-  Counter kernel_drops;  // no room in the ring, or not for the whole of a super-frame
-};
 
 // What is held back: frames that the program accepts, or those that it does not. An empty program holds nothing back.
 struct BridgeFilter {
@@ -48,72 +27,95 @@ struct BridgeFilter {
   bool holds_back(const ReceivedFrame& frame, const LinkInfo& port) const;
 };
 
-// The two sockets of a port that send. What needs no virtio_net header goes without: the kernel's work on it is a sixth
-// of what a small frame costs (2080 against 1740 ns).
-struct Sender {
-  UniqueFd plain;
-  UniqueFd with_header;
+// What JavaScript sees of the frames during a run.
+struct Audience {
+  // Every so many-th forwarded frame is copied to the tap; 0 for none.
+  uint32_t tap_every = 0;
+  // Frames wait for JavaScript's verdict.
+  bool is_inline = false;
+  // After this the frames get `timeout_forwards`; INT64_MAX for never.
+  int64_t timeout_ns = 0;
+  bool timeout_forwards = true;
+};
+
+struct DirectionConfig {
+  bool drop_link_local = false;
+  // How long a tap's batch gathers frames.
+  int64_t tap_gather_ns = 0;
 };
 
 class Direction {
  public:
   enum class Progress : uint8_t { kIdle, kMoved, kBlocked };
 
-  Direction(Receiver* receiver, const LinkWatch* in, const Sender* sender, const LinkWatch* out, bool drop_link_local);
+  Direction(Receiver* receiver, const LinkWatch* in, Sender* sender, const LinkWatch* out,
+            const DirectionConfig& config);
   ~Direction();
   Direction(const Direction&) = delete;
   Direction& operator=(const Direction&) = delete;
 
-  // Moves up to a batch of frames. kBlocked: the other port takes nothing at the moment, the frames wait in the ring.
-  // `moved` is the number of slots that went back to the kernel.
-  Progress step(uint32_t* moved);
-  // Counts frames of before the start as not forwarded.
+  // For the thread that starts the engine, before it runs. What nobody has taken of an earlier run is gone.
+  void set_audience(const Audience& audience);
+
+  // For the engine's thread.
+
+  // Throws away what came before the start, and counts it.
   void discard_stale() { stale(receiver_->discard()); }
-  // Gives up the batch that a blocked port has held up: nothing is left of it for the next start.
-  void abandon();
+  // Moves up to a batch of frames. kBlocked: the other port, or the flow, takes nothing at the moment, and the frames
+  // wait in the ring. `moved` is the number of frames that went on.
+  Progress step(int64_t now_ns, uint32_t* moved);
+  // Whether JavaScript is to be told that there are batches.
+  bool wants_waking(int64_t now_ns);
+  // When `step` or `wants_waking` has something to do without another frame; INT64_MAX for never.
+  int64_t due_ns();
+  // At the end of a run: frames that are with the flow get what those get that are late, as far as the port takes them.
+  void finish();
   // Takes over what the kernel has counted since the last call; its own counters are cleared by reading.
   void read_kernel_counters();
-  // Replaces the filter before the next frame is judged; any thread.
+
+  // For any thread.
+
+  // Replaces the filter before the next frame is judged.
   void set_filter(std::unique_ptr<BridgeFilter> filter);
   // Whether the last filter set has taken effect.
   bool filter_applied() const { return pending_.load(std::memory_order_acquire) == nullptr; }
-
   const DirectionCounters& counters() const { return counters_; }
+  // The batches for JavaScript: inline, or the tap's.
+  BatchQueue& batches() { return audience_.is_inline ? inline_ : tap_; }
 
  private:
-  // 32 and more frames a call are equally fast.
-  static constexpr uint32_t kBatch = 64;
   // Super-frames of one batch that do not lie in their slots.
   static constexpr uint32_t kQueuedFrames = 8;
   static constexpr uint32_t kMostQueuedBytes = 65536 + 256;
 
   void stale(uint32_t count);
-  void fill();
-  bool prepare(const ReceivedFrame& frame);
-  bool flush();
-  uint32_t end_of_run() const;
-  void drop_rest(Counter* counter);
+  Progress step_forward(int64_t now_ns, uint32_t* moved);
+  Progress step_inline(int64_t now_ns, uint32_t* moved);
+  bool accept(ReceivedFrame* frame, uint32_t memory);
+  void tap(const ReceivedFrame& frame, int64_t now_ns);
+  bool settle(int64_t now_ns, uint32_t* moved);
+  void add_judged(const BatchQueue::Batch& batch, uint32_t index);
+  void give_up_flight();
   void take_new_filter();
 
   Receiver* receiver_;
   const LinkWatch* in_;
-  const Sender* sender_;
-  const LinkWatch* out_;
-  bool drop_link_local_;
+  DirectionConfig config_;
+  Audience audience_;
   DirectionCounters counters_;
+  Transmitter transmitter_;
+  BatchQueue tap_;
+  BatchQueue inline_;
   std::unique_ptr<BridgeFilter> filter_ = std::make_unique<BridgeFilter>();
   std::atomic<BridgeFilter*> pending_{nullptr};
 
-  // The batch under way: `slots_` slots from the receiver's cursor on, of which `count_` frames are to be sent and
-  // `next_` have been.
+  // Slots from the receiver's cursor on that hold the frames of the transmitter.
   uint32_t slots_ = 0;
-  uint32_t count_ = 0;
-  uint32_t next_ = 0;
-  uint32_t queued_ = 0;
-  int64_t blocked_since_ns_ = 0;
-  std::array<mmsghdr, kBatch> messages_{};
-  std::array<iovec, kBatch> parts_{};
-  std::array<bool, kBatch> plain_{};
+  uint32_t until_tapped_ = 1;
+  // The batch that is being sent, and how far it and its edits have come.
+  BatchQueue::Batch* settling_ = nullptr;
+  uint32_t next_frame_ = 0;
+  uint32_t next_edit_ = 0;
   std::vector<uint8_t> queue_memory_;
 };
 

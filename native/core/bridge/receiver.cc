@@ -100,11 +100,12 @@ bool Receiver::peek(uint32_t ahead, ReceivedFrame* out) const {
   const auto* later = reinterpret_cast<const uint8_t*>(slot(ahead + kPrefetchAhead));
   for (uint32_t line = 0; line < kPrefetchLines; ++line) __builtin_prefetch(later + line * kCacheLine);
   *out = {};
+  out->slot = header;
+  out->address = reinterpret_cast<const sockaddr_ll*>(bytes + kAddressOffset);
   // Everything the ring says is checked before it is used.
   if (header->tp_mac < kLeastHeaderOffset + kVnetHeaderLength || header->tp_mac > request_.tp_frame_size ||
       header->tp_snaplen > request_.tp_frame_size - header->tp_mac)
     return true;
-  const auto* address = reinterpret_cast<const sockaddr_ll*>(bytes + kAddressOffset);
   out->header = bytes + header->tp_mac - kVnetHeaderLength;
   out->length = header->tp_snaplen;
   out->original_length = header->tp_len;
@@ -113,8 +114,8 @@ bool Receiver::peek(uint32_t ahead, ReceivedFrame* out) const {
   out->tagged = (status & TP_STATUS_VLAN_VALID) != 0;
   out->tci = header->tp_vlan_tci;
   out->tpid = (status & TP_STATUS_VLAN_TPID_VALID) != 0 ? header->tp_vlan_tpid : ETH_P_8021Q;
-  out->protocol = ntohs(address->sll_protocol);
-  out->packet_type = address->sll_pkttype;
+  out->protocol = ntohs(out->address->sll_protocol);
+  out->packet_type = out->address->sll_pkttype;
   out->network_offset = header->tp_net > header->tp_mac ? static_cast<uint32_t>(header->tp_net - header->tp_mac) : 0;
   return true;
 }

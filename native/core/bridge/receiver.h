@@ -26,6 +26,8 @@ struct ReceiverConfig {
 
 // A frame in its slot, with the virtio_net header before it; bounds are checked.
 struct ReceivedFrame {
+  const tpacket2_hdr* slot = nullptr;
+  const sockaddr_ll* address = nullptr;
   uint8_t* header = nullptr;
   uint32_t length = 0;  // of the frame alone, as it lies in the slot
   uint32_t original_length = 0;

@@ -23,6 +23,8 @@ struct VnetHeader {
   uint16_t csum_start = 0;
   uint16_t csum_offset = 0;
 
+  const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(this); }
+
   static constexpr uint8_t kNeedsChecksum = 1;  // VIRTIO_NET_HDR_F_NEEDS_CSUM
   // VIRTIO_NET_HDR_GSO_*
   static constexpr uint8_t kNoSegments = 0;

@@ -22,7 +22,7 @@ export function renderBuilders(): string {
     optionsInterface('BridgeOptions', 'bridge'),
     settingsInterface('BridgeSettings', 'bridge'),
     setters('BridgeSetters', 'BridgeOptions', 'bridge'),
-    ...Object.keys(NODE_GROUPS).map((node) => settingsInterface(`${pascal(node)}Settings`, node as OptionGroup)),
+    ...Object.values(NODE_GROUPS).map(([, own]) => settingsInterface(`${pascal(own)}Settings`, own)),
     COPY,
   ];
   return parts.join('\n');

@@ -8,6 +8,7 @@ export const WHAT: Readonly<Record<OptionGroup, string>> = {
   bridge: 'a bridge',
   'capture-in': 'a capture-in node beside those of its capture',
   'inject-out': 'an inject-out node beside those of its injector',
+  'bridge-node': 'a bridge node beside those of its bridge',
 };
 
 /** The rule of an option, without what its type says: that a size is not negative, and that an int ends somewhere. */

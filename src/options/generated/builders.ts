@@ -3,6 +3,7 @@ import { NetringError } from '../../errors';
 import type { BpfInsn, Filter } from '../filter-program';
 import type {
   BridgeAction,
+  BridgeMode,
   FanoutFlag,
   FanoutMode,
   FullPolicy,
@@ -10,6 +11,7 @@ import type {
   OutputForm,
   Pacing,
   RingProfile,
+  TapMode,
   TimestampSource,
 } from '../values';
 
@@ -349,15 +351,14 @@ export interface BridgeOptions {
   interfaceA?: string;
   /** Name of the interface at the other end. Default none, it is required. */
   interfaceB?: string;
-  /**
-   * Named geometry of both receive rings; sizes given beside it win. Its block timeout means nothing here: a frame is forwarded at once.
-   * Default none.
-   */
+  /** Named geometry of both receive rings; sizes given beside it win. Default none. */
   profile?: RingProfile | null;
   /** Receives frames addressed to other stations, which a wire has to, for as long as the bridge is open. Default true. */
   promiscuous?: boolean;
   /** Hands frames straight to the driver, past traffic control. Default true. */
   qdiscBypass?: boolean;
+  /** Longest wait of one iteration of runIterations(). In ms; at least 1; default 100. */
+  pollTimeoutMs?: number;
   /** Size of a block of interface A's receive ring. In bytes; a power of 2, a multiple of the page size; default 4194304. */
   aBlockSize?: number;
   /** Blocks in interface A's receive ring. Block size times block count is the memory that the ring locks. At least 1; default 64. */
@@ -367,6 +368,11 @@ export interface BridgeOptions {
    * of 16, at least 256; default 2048.
    */
   aFrameSize?: number;
+  /**
+   * How long frames received on interface A gather to a batch of the tap. Forwarding never waits. In ms; at least 1, at most 65535; default
+   * 60.
+   */
+  aBlockTimeoutMs?: number;
   /** Size of a block of interface B's receive ring. In bytes; a power of 2, a multiple of the page size; default 4194304. */
   bBlockSize?: number;
   /** Blocks in interface B's receive ring. Block size times block count is the memory that the ring locks. At least 1; default 64. */
@@ -376,6 +382,29 @@ export interface BridgeOptions {
    * of 16, at least 256; default 2048.
    */
   bFrameSize?: number;
+  /**
+   * How long frames received on interface B gather to a batch of the tap. Forwarding never waits. In ms; at least 1, at most 65535; default
+   * 60.
+   */
+  bBlockTimeoutMs?: number;
+  /**
+   * What a frame on its way out of interface A is reckoned at. It limits no frame. In bytes; a multiple of 16, at least 68; default 2048.
+   */
+  txAFrameSize?: number;
+  /**
+   * Times txAFrameSize: room for frames on their way out of interface A (SO_SNDBUF). Beyond it they wait in the receive ring. At least 1;
+   * default 256.
+   */
+  txAFrameCount?: number;
+  /**
+   * What a frame on its way out of interface B is reckoned at. It limits no frame. In bytes; a multiple of 16, at least 68; default 2048.
+   */
+  txBFrameSize?: number;
+  /**
+   * Times txBFrameSize: room for frames on their way out of interface B (SO_SNDBUF). Beyond it they wait in the receive ring. At least 1;
+   * default 256.
+   */
+  txBFrameCount?: number;
   /**
    * Classic BPF program that picks frames from A to B, for what filterAction says: the text of `tcpdump -ddd`, or instructions. Default
    * none.
@@ -401,12 +430,19 @@ export interface BridgeSettings {
   readonly profile: RingProfile | null;
   readonly promiscuous: boolean;
   readonly qdiscBypass: boolean;
+  readonly pollTimeoutMs: number;
   readonly aBlockSize: number;
   readonly aBlockCount: number;
   readonly aFrameSize: number;
+  readonly aBlockTimeoutMs: number;
   readonly bBlockSize: number;
   readonly bBlockCount: number;
   readonly bFrameSize: number;
+  readonly bBlockTimeoutMs: number;
+  readonly txAFrameSize: number;
+  readonly txAFrameCount: number;
+  readonly txBFrameSize: number;
+  readonly txBFrameCount: number;
   readonly filterAToB: readonly BpfInsn[];
   readonly filterBToA: readonly BpfInsn[];
   readonly filterAction: BridgeAction;
@@ -438,10 +474,7 @@ export class BridgeSetters {
     return this;
   }
 
-  /**
-   * Named geometry of both receive rings; sizes given beside it win. Its block timeout means nothing here: a frame is forwarded at once.
-   * Default none.
-   */
+  /** Named geometry of both receive rings; sizes given beside it win. Default none. */
   profile(profile: RingProfile | null): this {
     this.#options.profile = profile;
     return this;
@@ -456,6 +489,12 @@ export class BridgeSetters {
   /** Hands frames straight to the driver, past traffic control. Default true. */
   qdiscBypass(enable: boolean): this {
     this.#options.qdiscBypass = enable;
+    return this;
+  }
+
+  /** Longest wait of one iteration of runIterations(). In ms; at least 1; default 100. */
+  pollTimeout(ms: number): this {
+    this.#options.pollTimeoutMs = ms;
     return this;
   }
 
@@ -480,6 +519,15 @@ export class BridgeSetters {
     return this;
   }
 
+  /**
+   * How long frames received on interface A gather to a batch of the tap. Forwarding never waits. In ms; at least 1, at most 65535; default
+   * 60.
+   */
+  aBlockTimeoutMs(ms: number): this {
+    this.#options.aBlockTimeoutMs = ms;
+    return this;
+  }
+
   /** Size of a block of interface B's receive ring. In bytes; a power of 2, a multiple of the page size; default 4194304. */
   bBlockSize(bytes: number): this {
     this.#options.bBlockSize = bytes;
@@ -498,6 +546,49 @@ export class BridgeSetters {
    */
   bFrameSize(bytes: number): this {
     this.#options.bFrameSize = bytes;
+    return this;
+  }
+
+  /**
+   * How long frames received on interface B gather to a batch of the tap. Forwarding never waits. In ms; at least 1, at most 65535; default
+   * 60.
+   */
+  bBlockTimeoutMs(ms: number): this {
+    this.#options.bBlockTimeoutMs = ms;
+    return this;
+  }
+
+  /**
+   * What a frame on its way out of interface A is reckoned at. It limits no frame. In bytes; a multiple of 16, at least 68; default 2048.
+   */
+  txAFrameSize(bytes: number): this {
+    this.#options.txAFrameSize = bytes;
+    return this;
+  }
+
+  /**
+   * Times txAFrameSize: room for frames on their way out of interface A (SO_SNDBUF). Beyond it they wait in the receive ring. At least 1;
+   * default 256.
+   */
+  txAFrameCount(count: number): this {
+    this.#options.txAFrameCount = count;
+    return this;
+  }
+
+  /**
+   * What a frame on its way out of interface B is reckoned at. It limits no frame. In bytes; a multiple of 16, at least 68; default 2048.
+   */
+  txBFrameSize(bytes: number): this {
+    this.#options.txBFrameSize = bytes;
+    return this;
+  }
+
+  /**
+   * Times txBFrameSize: room for frames on their way out of interface B (SO_SNDBUF). Beyond it they wait in the receive ring. At least 1;
+   * default 256.
+   */
+  txBFrameCount(count: number): this {
+    this.#options.txBFrameCount = count;
     return this;
   }
 
@@ -561,6 +652,17 @@ export interface InjectOutSettings {
   readonly onFull: FullPolicy;
   readonly maxQueuedBytes: number;
   readonly fixChecksums: boolean;
+  readonly allowDefaultRoute: boolean;
+}
+
+/** Checked options of a bridge node beside those of its bridge, defaults filled in. null: off. */
+export interface BridgeNodeSettings {
+  readonly mode: BridgeMode;
+  readonly tap: TapMode;
+  readonly tapRate: number;
+  readonly inlineTimeoutMs: number;
+  readonly inlineDefault: BridgeAction;
+  readonly statsInterval: number;
   readonly allowDefaultRoute: boolean;
 }
 

@@ -1,0 +1,37 @@
+// What a bridge counts.
+#ifndef NETRING_CORE_BRIDGE_COUNTERS_H_
+#define NETRING_CORE_BRIDGE_COUNTERS_H_
+
+#include <atomic>
+#include <cstdint>
+
+namespace netring {
+
+// A counter with one writer, readable from any thread.
+class Counter {
+ public:
+  void add(uint64_t count) { value_.store(get() + count, std::memory_order_relaxed); }
+  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// Every frame that the receiver was given is counted in exactly one of forwarded, filtered, too_large, ring_full,
+// errors and kernel_drops. The rest are beside this sum.
+struct DirectionCounters {
+  Counter received;      // handed to us by the kernel
+  Counter bytes;         // of those, on the wire
+  Counter forwarded;     // taken by the kernel of the other port
+  Counter filtered;      // held back by the filter or a verdict, or as link-local
+  Counter too_large;     // longer than the other port's MTU allows
+  Counter ring_full;     // the other port took nothing for too long
+  Counter errors;        // the other port was down or refused the frame
+  Counter kernel_drops;  // no room in the ring, or not for the whole of a super-frame
+  Counter tap_shed;      // frames that the tap was to see and had no room for
+  Counter timed_out;     // frames whose verdict did not come in time
+};
+
+}  // namespace netring
+
+#endif  // NETRING_CORE_BRIDGE_COUNTERS_H_
