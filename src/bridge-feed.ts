@@ -1,8 +1,7 @@
 /** Batches between the engine of a bridge and JavaScript: copies for the tap, or frames that wait for a verdict. */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { isUint8Array } from 'node:util/types';
-import { batchMemory, isPacketBatch, PacketBatch } from './batch';
+import { batchMemory, isPacketBatch, PacketBatch, type FrameLike } from './batch';
 import { requestCollection, requestMinorCollection } from './collector';
 import { NetringError } from './errors';
 import type { NativeBridge, NativeBridgeAudience } from './native';
@@ -39,7 +38,7 @@ export interface BridgeAnswer {
    * The frames as they are to go out, as many as the batch had: those whose bytes differ go out changed, with their IP, TCP, UDP and ICMP checksums
    * completed. Frames that may travel as super-frames keep doing so.
    */
-  frames?: PacketBatch | readonly Uint8Array[];
+  frames?: PacketBatch | readonly FrameLike[];
 }
 
 /** @internal Gets every inline batch and answers it at once. */
@@ -129,7 +128,7 @@ export class BridgeFeed {
     const forwards = forwardsOf(answer.verdict ?? 'forward');
     if (sequence === undefined || !this.#inline) return false;
     if (answer.frames === undefined || forwards === false) return this.#native.answer(which, sequence, forwards);
-    const batch = isPacketBatch(answer.frames) ? answer.frames : PacketBatch.from(framesOf(answer.frames));
+    const batch = batchOf(answer.frames);
     const { bytes, index } = batchMemory(batch);
     return this.#native.answer(which, sequence, forwards, bytes, index);
   }
@@ -219,9 +218,8 @@ export function isForward(verdict: BridgeAction | undefined, name: string): bool
   throw new TypeError(`${name} ${inspect(verdict)} is not one of ${BRIDGE_ACTIONS.join(', ')}`);
 }
 
-function framesOf(frames: unknown): readonly Uint8Array[] {
+function batchOf(frames: PacketBatch | readonly FrameLike[]): PacketBatch {
+  if (isPacketBatch(frames)) return frames;
   if (!Array.isArray(frames)) throw new TypeError('frames are neither a PacketBatch nor an array of Buffers');
-  const wrong = frames.findIndex((frame) => !isUint8Array(frame));
-  if (wrong >= 0) throw new TypeError(`frames[${wrong}] is no Buffer`);
-  return frames as Uint8Array[];
+  return PacketBatch.from(frames);
 }

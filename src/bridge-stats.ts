@@ -11,6 +11,7 @@ export interface BridgeDirectionStats {
   readonly bytes: number;
   /** Taken by the kernel of the other interface. */
   readonly forwarded: number;
+  readonly forwardedBytes: number;
   /** Held back by the filter, by a verdict, or by `dropLinkLocal`. */
   readonly filtered: number;
   /** Longer than the other interface's MTU allows. */
@@ -68,23 +69,22 @@ function direction(at: number): BridgeDirectionStats {
     kernelDrops: words[at + BridgeCounter.KernelDrops]!,
     tapShed: words[at + BridgeCounter.TapShed]!,
     timedOut: words[at + BridgeCounter.TimedOut]!,
+    forwardedBytes: words[at + BridgeCounter.ForwardedBytes]!,
   };
 }
 
-function difference(now: BridgeDirectionStats, earlier: BridgeDirectionStats): BridgeDirectionStats {
-  return {
-    received: now.received - earlier.received,
-    bytes: now.bytes - earlier.bytes,
-    forwarded: now.forwarded - earlier.forwarded,
-    filtered: now.filtered - earlier.filtered,
-    tooLarge: now.tooLarge - earlier.tooLarge,
-    ringFull: now.ringFull - earlier.ringFull,
-    errors: now.errors - earlier.errors,
-    kernelDrops: now.kernelDrops - earlier.kernelDrops,
-    tapShed: now.tapShed - earlier.tapShed,
-    timedOut: now.timedOut - earlier.timedOut,
-  };
+/** @internal Counter by counter. */
+export function combine(
+  one: BridgeDirectionStats,
+  other: BridgeDirectionStats,
+  operation: (one: number, other: number) => number,
+): BridgeDirectionStats {
+  const names = Object.keys(one) as (keyof BridgeDirectionStats)[];
+  return Object.fromEntries(names.map((name) => [name, operation(one[name], other[name])])) as unknown as BridgeDirectionStats;
 }
+
+const difference = (now: BridgeDirectionStats, earlier: BridgeDirectionStats): BridgeDirectionStats =>
+  combine(now, earlier, (a, b) => a - b);
 
 function describe(one: BridgeDirectionStats): string {
   const dropped = `too_large=${one.tooLarge}, ring_full=${one.ringFull}, kernel=${one.kernelDrops}`;

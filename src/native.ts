@@ -272,8 +272,9 @@ export const enum BridgeCounter {
   KernelDrops = 7,
   TapShed = 8,
   TimedOut = 9,
+  ForwardedBytes = 10,
 }
-export const BRIDGE_COUNTERS = 10;
+export const BRIDGE_COUNTERS = 11;
 
 export const enum PortState {
   Up = 0,

@@ -13,7 +13,7 @@ namespace netring {
 namespace {
 
 // Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native.ts.
-constexpr size_t kCounters = 10;
+constexpr size_t kCounters = 11;
 
 // Live batches may hold as much; past it they stay with the engine, which counts what it has no room for.
 constexpr size_t kMostBuffered = size_t{64} << 20;
@@ -223,9 +223,9 @@ void BridgeWrap::statistics(const Napi::CallbackInfo& info) {
   double* out = info[0].As<Napi::Float64Array>().Data();
   for (uint32_t which = 0; which < 2; ++which) {
     const DirectionCounters& counters = bridge->direction(which).counters();
-    for (const Counter* counter :
-         {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered, &counters.too_large,
-          &counters.ring_full, &counters.errors, &counters.kernel_drops, &counters.tap_shed, &counters.timed_out})
+    for (const Counter* counter : {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered,
+                                   &counters.too_large, &counters.ring_full, &counters.errors, &counters.kernel_drops,
+                                   &counters.tap_shed, &counters.timed_out, &counters.forwarded_bytes})
       *out++ = static_cast<double>(counter->get());
   }
 }

@@ -6,12 +6,15 @@ import { createInterfacePicker } from './interface-picker';
 import { prepareProfile, saveProfile } from './ring';
 import { createTabs } from './tabs';
 
+/** One ring, whose fields have no prefix. */
+const PORTS = [''] as const;
+
 export function prepareCaptureIn(node: EditorNode): void {
   prepareFields(node, 'capture-in');
   createTabs(node, 'netring-capture-in-tabs');
-  createInterfacePicker(node);
-  prepareProfile(node);
-  prepareFilter(node);
+  createInterfacePicker(node, 'interface');
+  prepareProfile(node, PORTS);
+  prepareFilter(node, 'filter');
   prepareFanout(node);
   explainChoice(node, 'timestampSource', 'capture-in.timestamp-about');
   explainChoice(node, 'output', 'capture-in.output-about');
@@ -21,7 +24,7 @@ export function prepareCaptureIn(node: EditorNode): void {
 }
 
 export function saveCaptureIn(): void {
-  saveProfile();
+  saveProfile(PORTS);
 }
 
 const FLAGS = '#netring-fanout-flags input[type=checkbox]';

@@ -27,7 +27,8 @@ export function prepareFields(node: EditorNode, name: NodeName): void {
     keepEnvironment(node, row);
     const input = field(row.name);
     if (input.is('input[type=text]') && !input.attr('placeholder')) input.attr('placeholder', defaultText(row));
-    input.closest('.form-row').attr('title', helpLine(row));
+    const line = input.closest('.form-row');
+    (line.find('[id^="node-input-"]').length > 1 ? input : line).attr('title', helpLine(row));
     if (row.unit === 'bytes') showSize(input, row);
   }
 }
@@ -62,7 +63,10 @@ function keepEnvironment(node: EditorNode, row: OptionRow): void {
 
 /** Says beside a number of bytes what it comes to. */
 function showSize(input: JQuery, row: OptionRow): void {
-  const size = $('<span class="netring-unit">').insertAfter(input.siblings('.netring-unit').last());
+  const unit = input.siblings('.netring-unit').last();
+  // A row of two fields has no room for it.
+  if (unit.length === 0 || input.siblings('[id^="node-input-"]').length > 0) return;
+  const size = $('<span class="netring-unit">').insertAfter(unit);
   const show = (): void => {
     const bytes = Number(input.val() === '' ? (row.nodeDefault ?? row.default) : input.val());
     size.text(Number.isInteger(bytes) && bytes >= 1024 ? `= ${sizeText(bytes)}` : '');

@@ -1,10 +1,11 @@
 /** The shared code of the panels. The build puts it into each node's HTML as one classic script, which the editor's page can load. */
+import { prepareBridge, saveBridge } from './bridge';
 import { prepareCaptureIn, saveCaptureIn } from './capture-in';
 import { prepareInjectOut } from './inject-out';
-import { interfaceLabel } from './label';
+import { bridgeLabel, interfaceLabel } from './label';
 import { addStyle } from './style';
 
-const netringEditor = { prepareCaptureIn, saveCaptureIn, prepareInjectOut, interfaceLabel };
+const netringEditor = { prepareBridge, saveBridge, prepareCaptureIn, saveCaptureIn, prepareInjectOut, bridgeLabel, interfaceLabel };
 
 declare global {
   interface Window {

@@ -13,7 +13,7 @@ export function prepareInjectOut(node: EditorNode): void {
     const refused = picked?.defaultRoute === true && field('allowDefaultRoute').prop('checked') !== true;
     $('#netring-default-route').toggle(refused);
   };
-  createInterfacePicker(node, (choice) => {
+  createInterfacePicker(node, 'interface', (choice) => {
     picked = choice;
     warn();
   });

@@ -16,25 +16,26 @@ export interface InterfaceChoice {
 type Listener = (picked: InterfaceChoice | undefined) => void;
 
 /**
- * The visible typedInput works beside the property's own hidden input, which holds what the flow saves: a name, or `${NAME}`.
+ * The visible typedInput `#netring-<property>` works beside the property's own hidden input, which holds what the flow saves: a name, or `${NAME}`.
  * `onPick` is told what is known of the interface whenever another is picked.
  */
-export function createInterfacePicker(node: EditorNode, onPick: Listener = () => undefined): void {
-  const picker = $('#netring-interface');
-  const initial = fieldValue('interface');
+export function createInterfacePicker(node: EditorNode, property: string, onPick: Listener = () => undefined): void {
+  const picker = $(`#netring-${property}`);
+  const state = $(`#netring-${property}-state`);
+  const initial = fieldValue(property);
   let known: InterfaceChoice[] | undefined;
 
   picker.val(isEnvironment(initial) ? initial.slice(2, -1) : initial);
   picker.typedInput({ default: isEnvironment(initial) ? 'env' : 'list', types: types(node, initial, known) });
-  labelTypedInput(picker, node);
+  labelTypedInput(picker, node, `netring-${property}-label`);
 
   const update = (): void => {
     const value = picker.typedInput('value').trim();
     const environment = picker.typedInput('type') === 'env' && value !== '' && !isEnvironment(value);
-    setField('interface', environment ? `\${${value}}` : value);
+    setField(property, environment ? `\${${value}}` : value);
     const picked = environment ? undefined : known?.find((candidate) => candidate.name === value);
-    if (environment) $('#netring-interface-state').text(node._('netring.interface.environment'));
-    else if (known !== undefined) $('#netring-interface-state').text(stateText(node, value, picked));
+    if (environment) state.text(node._('netring.interface.environment'));
+    else if (known !== undefined) state.text(stateText(node, value, picked));
     onPick(picked);
   };
   picker.on('change', update);
@@ -51,7 +52,7 @@ export function createInterfacePicker(node: EditorNode, onPick: Listener = () =>
 
   const fail = (answer: unknown): void => {
     const error = (answer as { error?: { message?: string } } | undefined)?.error;
-    $('#netring-interface-state').text(error?.message ?? node._('netring.interface.no-list'));
+    state.text(error?.message ?? node._('netring.interface.no-list'));
     // A list that cannot be had is no reason not to type the name.
     if (picker.typedInput('type') === 'list') picker.typedInput('type', 'name');
   };
@@ -89,8 +90,8 @@ function stateText(node: EditorNode, value: string, picked: InterfaceChoice | un
 }
 
 /** Node-RED 4 does not carry the label over to the inputs that the widget makes. */
-function labelTypedInput(picker: JQuery, node: EditorNode): void {
+function labelTypedInput(picker: JQuery, node: EditorNode, label: string): void {
   const container = picker.next('.red-ui-typedInput-container');
-  container.find('.red-ui-typedInput-input, .red-ui-typedInput-option-trigger').attr('aria-labelledby', 'netring-interface-label');
+  container.find('.red-ui-typedInput-input, .red-ui-typedInput-option-trigger').attr('aria-labelledby', label);
   container.find('.red-ui-typedInput-type-select').attr('aria-label', node._('netring.interface.kind'));
 }

@@ -8,6 +8,9 @@ const STYLE = `
 .netring-panel .form-row > input.netring-number { flex: 0 0 130px; width: 130px; }
 .netring-panel .form-row > .red-ui-typedInput-container { flex: 1 1 auto; }
 .netring-panel .form-row > textarea { flex: 1 1 auto; width: 100px; height: 130px; resize: vertical; font-family: var(--red-ui-monospace-font); font-size: 12px; }
+.netring-panel .form-row > textarea.netring-short { height: 84px; }
+.netring-panel .form-row.netring-columns { margin-bottom: 4px; }
+.netring-panel .netring-column { flex: 0 0 130px; width: 130px; color: var(--red-ui-primary-text-color); }
 .netring-panel .netring-tabs { min-width: 630px; }
 .netring-panel .netring-content { padding-top: 16px; }
 .netring-panel select[hidden] { display: none; }

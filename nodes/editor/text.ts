@@ -3,6 +3,10 @@
 /** `${NAME}`, which Node-RED replaces at run time when it is the whole value. */
 export const isEnvironment = (value: string): boolean => /^\$\{[^}]+\}$/.test(value);
 
+/** A text of the node's own catalogue. */
+export const textOf = (node: EditorNode, key: string, values?: Record<string, unknown>): string =>
+  node._(`${String(node['type']).replace('netring-', '')}.${key}`, values);
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** 262144 -> "256 KiB". At most one decimal. */

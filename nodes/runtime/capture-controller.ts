@@ -10,6 +10,8 @@ import { Ledger, RateMeter, type StatisticsReport, type Totals } from './ledger'
 import { QuietLog, type Log } from './log';
 import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
 import { Retry } from './retry';
+import { Sequence } from './sequence';
+import { Ticker } from './ticker';
 
 export interface CaptureNodeSettings {
   interface: string;
@@ -21,8 +23,8 @@ export interface CaptureNodeSettings {
 /** What a controller is given: the node's side of Node-RED, and the way to a capture. */
 export interface CaptureHost {
   id: string;
-  /** Opens the capture; with a filter, that one instead of the configured one. Throws `NetringError`. */
-  open(filter: readonly BpfInsn[] | undefined): CaptureSource;
+  /** Opens the capture; with a filter, or null for none, instead of the configured one. Throws `NetringError`. */
+  open(filter: readonly BpfInsn[] | null | undefined): CaptureSource;
   sendPackets(message: CaptureMessage): void;
   sendStatistics(message: { topic: string; payload: StatisticsReport }): void;
   /** Whether the output is wired to anything. */
@@ -51,22 +53,21 @@ export class CaptureController {
   readonly #context: OutputContext;
   #session: CaptureSession | undefined;
   #state: NodeState = 'stopped';
-  #filter: readonly BpfInsn[] | undefined;
+  #filter: readonly BpfInsn[] | null | undefined;
   #openedAt = 0;
   #openTime = 0;
   #reported: Totals;
-  #cancelTicks: (() => void)[] = [];
-  /** Starts, stops and filters take effect one after the other. */
-  #work: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #ticker: Ticker;
+  readonly #work = new Sequence();
 
   constructor(settings: CaptureNodeSettings, host: CaptureHost) {
     this.#settings = settings;
     this.#host = host;
     this.#clock = host.clock ?? systemClock;
     this.#log = new QuietLog(host.log);
+    this.#ticker = new Ticker(this.#clock, this.#log);
     this.#status = new StatusLine((status) => host.status(status), this.#clock);
-    this.#retry = new Retry(() => void this.#enqueue(() => this.#open()), this.#clock);
+    this.#retry = new Retry(() => void this.#work.add(() => this.#open()), this.#clock);
     this.#output = createOutput(settings.output);
     this.#reported = this.#ledger.totals();
     this.#context = {
@@ -86,9 +87,9 @@ export class CaptureController {
   start(): void {
     this.#statusRates.look(this.#ledger.totals(), this.#clock.now());
     this.#statisticsRates.look(this.#ledger.totals(), this.#clock.now());
-    this.#every(STATUS_INTERVAL_MS, () => this.#showRates());
-    this.#every(this.#settings.statsInterval * 1000, () => this.#sendStatistics());
-    void this.#enqueue(async () => {
+    this.#ticker.every(STATUS_INTERVAL_MS, () => this.#showRates());
+    this.#ticker.every(this.#settings.statsInterval * 1000, () => this.#sendStatistics());
+    void this.#work.add(async () => {
       await this.#clock.turn();
       this.#open();
     });
@@ -103,39 +104,33 @@ export class CaptureController {
       );
     switch (actionOf(msg, ACTIONS)) {
       case 'start':
-        return this.#enqueue(() => this.#open());
+        return this.#work.add(() => this.#open());
       case 'stop':
-        return this.#enqueue(() => this.#stop());
+        return this.#work.add(() => this.#stop());
       case 'restart':
-        return this.#enqueue(async () => {
+        return this.#work.add(async () => {
           await this.#stop();
           this.#open();
         });
       case 'stats':
         return this.#sendStatistics();
       case 'filter':
-        return this.#enqueue(() => this.#setFilter(msg['filter']));
+        return this.#work.add(() => this.#setFilter(msg['filter']));
     }
   }
 
   /** Lets go of everything. Never rejects. */
   async close(): Promise<void> {
-    this.#closed = true;
+    const idle = this.#work.close();
     this.#retry.reset();
     this.#status.close();
-    for (const cancel of this.#cancelTicks.splice(0)) cancel();
-    await this.#work;
+    this.#ticker.stop();
+    await idle;
     await this.#endSession(false).catch((error: unknown) => this.#log.warn(String(error)));
   }
 
-  #enqueue(step: () => void | Promise<void>): Promise<void> {
-    const done = this.#work.then(() => (this.#closed ? undefined : step()));
-    this.#work = done.catch(() => undefined);
-    return done;
-  }
-
   #open(): void {
-    if (this.#closed || this.#session !== undefined) return;
+    if (this.#work.closed || this.#session !== undefined) return;
     try {
       const source = this.#host.open(this.#filter);
       this.#ledger.open(() => source.cumulativeStats());
@@ -144,7 +139,7 @@ export class CaptureController {
         source,
         this.#output,
         this.#context,
-        { link: (up) => this.#linkChanged(up), ended: (error, gone) => void this.#enqueue(() => this.#lost(session, error, gone)) },
+        { link: (up) => this.#linkChanged(up), ended: (error, gone) => void this.#work.add(() => this.#lost(session, error, gone)) },
         this.#clock,
       );
       this.#session = session;
@@ -196,9 +191,10 @@ export class CaptureController {
 
   async #setFilter(filter: unknown): Promise<void> {
     if (filter === undefined) throw NetringError.config('msg.filter is missing: a filter, or an empty text for none', 'filter');
-    const program = parseFilter(filter);
+    const instructions = parseFilter(filter);
+    const program = instructions.length === 0 ? null : instructions;
     const session = this.#session;
-    await session?.source.setFilter(program.length === 0 ? null : program);
+    await session?.source.setFilter(program);
     // What was taken out of the ring before is of the old filter.
     const { held } = this.#output;
     while (held !== undefined && this.#output.held === held && session?.running === true) await this.#clock.turn();
@@ -249,25 +245,5 @@ export class CaptureController {
         uptime: (this.#openTime + running) / 1000,
       },
     });
-  }
-
-  #every(ms: number, run: () => void): void {
-    let cancel = (): void => undefined;
-    let next = this.#clock.now() + ms;
-    const tick = (): void => {
-      // By the clock, so that a late tick does not delay those after it; one that is late by whole intervals stands for them. A timer of Node's
-      // may also be a fraction of a millisecond early, and must not come for the same interval again.
-      const now = this.#clock.now();
-      do next += ms;
-      while (next <= now);
-      cancel = this.#clock.after(next - now, tick);
-      try {
-        run();
-      } catch (error) {
-        this.#log.error(String(error));
-      }
-    };
-    cancel = this.#clock.after(ms, tick);
-    this.#cancelTicks.push(() => cancel());
   }
 }

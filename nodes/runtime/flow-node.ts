@@ -42,9 +42,9 @@ export function guarded(log: Log, hand: () => void): void {
   }
 }
 
-/** Sends to one of two outputs. */
-export function sendTo(node: FlowNode, output: 0 | 1, message: Message, log: Log): void {
-  guarded(log, () => node.send(output === 0 ? [message, null] : [null, message]));
+/** Sends to one of the outputs. */
+export function sendTo(node: FlowNode, output: number, message: Message, log: Log): void {
+  guarded(log, () => node.send([...Array<null>(output).fill(null), message]));
 }
 
 /** What is left of a node whose properties are wrong: it says why, to whoever looks and to whoever sends. */

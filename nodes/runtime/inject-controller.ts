@@ -4,6 +4,7 @@ import type { FullPolicy, InputForm, Pacing } from '../../src/options/values';
 import { framesOfFile } from './capture-file';
 import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, type Message } from './control';
+import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
 import type { FrameSink } from './frame-sink';
 import { framesOf } from './frames';
 import { InjectMeter, type InjectStatistics } from './inject-meter';
@@ -13,6 +14,8 @@ import { QuietLog, type Log } from './log';
 import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from './node-status';
 import { Pacer } from './pacer';
 import { Retry } from './retry';
+import { Sequence } from './sequence';
+import { Ticker } from './ticker';
 
 export interface InjectNodeSettings {
   interface: string;
@@ -45,8 +48,6 @@ export interface Answer {
 
 const ACTIONS = ['start', 'stop', 'restart', 'stats'] as const;
 const STATUS_INTERVAL_MS = 1000;
-/** Between looks at the routes of an open injector: Node-RED is often up before DHCP has set the default route. */
-const ROUTE_INTERVAL_MS = 5000;
 /** Longest time that accepted frames are still sent for when the node stops. */
 const DRAIN_MS = 1000;
 
@@ -64,10 +65,8 @@ export class InjectController {
   #state: NodeState = 'stopped';
   /** Why frames are refused at the moment; undefined while they can be sent, or an attempt to open is due at once. */
   #obstacle: Error | undefined;
-  #cancelTicks: (() => void)[] = [];
-  /** Starts and stops take effect one after the other. */
-  #work: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #ticker: Ticker;
+  readonly #work = new Sequence();
   /** Stopping takes a while, and what happens to the injector meanwhile must not open it again. */
   #ending = false;
 
@@ -76,8 +75,9 @@ export class InjectController {
     this.#host = host;
     this.#clock = host.clock ?? systemClock;
     this.#log = new QuietLog(host.log);
+    this.#ticker = new Ticker(this.#clock, this.#log);
     this.#status = new StatusLine((status) => host.status(status), this.#clock);
-    this.#retry = new Retry(() => void this.#enqueue(() => this.#open()), this.#clock);
+    this.#retry = new Retry(() => void this.#work.add(() => this.#open()), this.#clock);
     this.#queue = new JobQueue(settings.maxQueuedBytes);
     this.#meter = new InjectMeter(this.#clock);
     const pacer = new Pacer(settings.pacing, settings.rate ?? 0, this.#clock);
@@ -94,9 +94,9 @@ export class InjectController {
 
   /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. Messages that come before wait for it. */
   start(): void {
-    this.#every(STATUS_INTERVAL_MS, () => this.#showRates());
-    if (!this.#settings.allowDefaultRoute) this.#every(ROUTE_INTERVAL_MS, () => this.#checkRoute());
-    void this.#enqueue(async () => {
+    this.#ticker.every(STATUS_INTERVAL_MS, () => this.#showRates());
+    if (!this.#settings.allowDefaultRoute) this.#ticker.every(ROUTE_INTERVAL_MS, () => this.#checkRoute());
+    void this.#work.add(async () => {
       await this.#clock.turn();
       this.#open();
     });
@@ -118,29 +118,29 @@ export class InjectController {
       answer.report(report);
       answer.done(error);
     });
-    if (this.#closed || this.#obstacle !== undefined) return this.#drop(job, this.#obstacle ?? stopped(this.#settings.interface));
+    if (this.#work.closed || this.#obstacle !== undefined) return this.#drop(job, this.#obstacle ?? stopped(this.#settings.interface));
     if (!this.#queue.add(job)) return this.#drop(job, this.#settings.onFull === 'drop' ? undefined : this.#full(job));
     this.#sender.wake();
   }
 
   /** Sends what was accepted for at most a second, then lets go of everything. Never rejects. */
   async close(): Promise<void> {
-    this.#closed = true;
+    const idle = this.#work.close();
     this.#retry.reset();
-    for (const cancel of this.#cancelTicks.splice(0)) cancel();
+    this.#ticker.stop();
     this.#status.close();
-    await this.#work;
+    await idle;
     await this.#end();
   }
 
   async #control(msg: Message & { action: string }, answer: Answer): Promise<void> {
     switch (actionOf(msg, ACTIONS)) {
       case 'start':
-        return this.#enqueue(() => this.#open());
+        return this.#work.add(() => this.#open());
       case 'stop':
-        return this.#enqueue(() => this.#stop());
+        return this.#work.add(() => this.#stop());
       case 'restart':
-        return this.#enqueue(async () => {
+        return this.#work.add(async () => {
           await this.#stop();
           this.#open();
         });
@@ -154,14 +154,8 @@ export class InjectController {
     }
   }
 
-  #enqueue(step: () => void | Promise<void>): Promise<void> {
-    const done = this.#work.then(() => (this.#closed ? undefined : step()));
-    this.#work = done.catch(() => undefined);
-    return done;
-  }
-
   #open(): void {
-    if (this.#closed || this.#sink !== undefined) return;
+    if (this.#work.closed || this.#sink !== undefined) return;
     try {
       this.#assertAllowed(this.#settings.interface);
       const sink = this.#host.open();
@@ -185,13 +179,7 @@ export class InjectController {
 
   #assertAllowed(name: string): void {
     if (this.#settings.allowDefaultRoute || !this.#host.holdsDefaultRoute(name)) return;
-    const hint = 'the editor may be reached over it; set allowDefaultRoute to inject there all the same';
-    throw new NetringError('Config', `${name} holds the default route`, {
-      code: 'ERR_DEFAULT_ROUTE',
-      option: 'allowDefaultRoute',
-      interface: name,
-      hint,
-    });
+    throw defaultRouteError(name);
   }
 
   /** Closes an injector whose interface has come to hold the default route; it opens again when the route has moved away. */
@@ -262,7 +250,7 @@ export class InjectController {
   }
 
   #tryAgain(): void {
-    if (!this.#closed && !this.#ending) this.#retry.schedule();
+    if (!this.#work.closed && !this.#ending) this.#retry.schedule();
   }
 
   async #stop(): Promise<void> {
@@ -295,16 +283,6 @@ export class InjectController {
     } catch (error) {
       this.#log.warn(String(error));
     }
-  }
-
-  #every(ms: number, run: () => void): void {
-    let cancel = (): void => undefined;
-    const tick = (): void => {
-      cancel = this.#clock.after(ms, tick);
-      run();
-    };
-    cancel = this.#clock.after(ms, tick);
-    this.#cancelTicks.push(() => cancel());
   }
 
   #showRates(): void {

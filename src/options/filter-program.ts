@@ -26,34 +26,34 @@ const BPF_JGT_K = 0x25;
 
 /**
  * The instructions of a filter: `tcpdump -ddd` text (lines separated by newlines or commas) or instructions. null and an empty text: none.
- * Throws `NetringError` kind `Config`, which names the line or the instruction.
+ * Throws `NetringError` kind `Config`, which names the option, `name`, and the line or the instruction.
  */
-export function parseFilter(filter: unknown): readonly BpfInsn[] {
+export function parseFilter(filter: unknown, name = 'filter'): readonly BpfInsn[] {
   if (filter === null || filter === undefined) return [];
-  if (typeof filter === 'string') return parseText(filter);
-  if (Array.isArray(filter)) return parseInstructions(filter);
-  throw NetringError.config(fill('filter {filter} is neither a text nor an array of instructions', { filter }), 'filter');
+  if (typeof filter === 'string') return parseText(filter, name);
+  if (Array.isArray(filter)) return parseInstructions(filter, name);
+  throw NetringError.config(fill(`${name} {filter} is neither a text nor an array of instructions`, { filter }), name);
 }
 
-function parseText(text: string): readonly BpfInsn[] {
+function parseText(text: string, name: string): readonly BpfInsn[] {
   if (text.trim() === '') return [];
   const program = readProgram(text);
-  if (typeof program === 'string') throw NetringError.config(program, 'filter');
+  if (typeof program === 'string') throw NetringError.config(program, name);
   // Line 1 holds the count.
-  const problem = programProblem(program, 'filter line ', 2);
-  if (problem !== null) throw NetringError.config(problem, 'filter');
+  const problem = programProblem(program, `${name} line `, 2);
+  if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
 
-function parseInstructions(filter: readonly unknown[]): readonly BpfInsn[] {
+function parseInstructions(filter: readonly unknown[], name: string): readonly BpfInsn[] {
   const program = filter.map((instruction, index) => {
     if (typeof instruction !== 'object' || instruction === null)
-      throw NetringError.config(`filter instruction ${index} is not an object {code, jt, jf, k}`, 'filter');
+      throw NetringError.config(`${name} instruction ${index} is not an object {code, jt, jf, k}`, name);
     const { code, jt, jf, k } = instruction as Record<keyof BpfInsn, unknown>;
     return [code, jt, jf, k] as number[];
   });
-  const problem = programProblem(program, 'filter instruction ', 0);
-  if (problem !== null) throw NetringError.config(problem, 'filter');
+  const problem = programProblem(program, `${name} instruction `, 0);
+  if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
 

@@ -91,7 +91,7 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
       return value ?? '';
     }
     case 'filter':
-      return parseFilter(value);
+      return parseFilter(value, row.name);
     case 'boolean':
       if (typeof value !== 'boolean') throw refuse('{value} is neither true nor false');
       return value;

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settingsFromFlow } from '../../src/options/flow';
+import { BridgeLab, SERVER } from '../support/bridge-lab';
 import { Lab, type Wire } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
 import { root } from '../support/paths';
@@ -12,7 +13,7 @@ import { until } from '../support/wait';
 import { numberedFrame, pcapFile, sendFrames, Tcpdump, tshark } from '../support/witness';
 
 const FOLDER = join(root, 'examples', 'flows');
-const NODES = { 'netring-capture-in': 'capture-in', 'netring-inject-out': 'inject-out' } as const;
+const NODES = { 'netring-bridge': 'bridge', 'netring-capture-in': 'capture-in', 'netring-inject-out': 'inject-out' } as const;
 
 /** Payload of the talkers, once a second. */
 interface Report {
@@ -47,7 +48,8 @@ describe('example flows', () => {
         if (ours === undefined) continue;
         assert.equal(node['schema'], 1);
         // Node-RED puts the tab's variable in place of its name.
-        settingsFromFlow(ours as 'capture-in', { ...node, interface: 'eth0' });
+        const interfaces = ours === 'bridge' ? { interfaceA: 'eth0', interfaceB: 'eth1' } : { interface: 'eth0' };
+        settingsFromFlow(ours as 'capture-in', { ...node, ...interfaces });
       }
     });
 });
@@ -66,7 +68,8 @@ describe('example flows on a cable', function () {
   /** Deploys an example with other values of its tab's environment variables. Resolves to a way to name its nodes. */
   async function deploy(name: string, env: Record<string, string> = {}, flow = read(name)): Promise<(label: string) => string> {
     const variables = flow[0]!['env'] as { name: string; value: string }[];
-    for (const [variable, value] of Object.entries({ NETRING_INTERFACE: wire.a, ...env })) {
+    const own = flow.some(({ type }) => type === 'netring-bridge') ? {} : { NETRING_INTERFACE: wire.a };
+    for (const [variable, value] of Object.entries({ ...own, ...env })) {
       const found = variables.find((candidate) => candidate.name === variable);
       assert.ok(found, `the tab of ${name} has ${variable}`);
       found.value = value;
@@ -254,5 +257,78 @@ describe('example flows on a cable', function () {
       .trim()
       .split('\n');
     assert.ok(numbers.length > 30 && numbers.length <= 50, `${numbers.length} frames`);
+  });
+
+  describe('of a bridge', () => {
+    const ends = new BridgeLab();
+    beforeEach(() => ends.hosts());
+    afterEach(() => ends.close());
+
+    const deployBridge = (name: string, env: Record<string, string> = {}): Promise<(label: string) => string> =>
+      deploy(name, { NETRING_INTERFACE_A: ends.left.a, NETRING_INTERFACE_B: ends.right.a, ...env });
+    const ping = (...args: string[]): Promise<string> => ends.client('ping', ['-n', '-c', '3', '-i', '0.1', '-W', '1', ...args, SERVER]);
+
+    it('transparent-bridge.json joins two hosts and counts', async () => {
+      const idOf = await deployBridge('transparent-bridge.json');
+      assert.match(await ping(), / 0% packet loss/);
+      type Totals = { state: string; aToB: { forwarded: number; dropped: number }; bToA: { forwarded: number } };
+      const latest = (): Totals | undefined => payloads(idOf('totals')).at(-1) as Totals | undefined;
+      await until(() => (latest()?.aToB.forwarded ?? 0) >= 3 && (latest()?.bToA.forwarded ?? 0) >= 3, 5000, 'the counters');
+      assert.equal(latest()?.state, 'up');
+      await red.status(idOf('counters'), ({ text }) => /^[\d.]+ Mb\/s there, [\d.]+ Mb\/s back$/.test(text ?? ''));
+    });
+
+    it('bridge-without-ping.json drops ICMP and passes TCP, until told otherwise', async () => {
+      const idOf = await deployBridge('bridge-without-ping.json');
+      assert.match(await ping(), /100% packet loss/);
+      ends.start('iperf3', ['-s', '-1'], { namespace: ends.right.namespace });
+      await until(() => /LISTEN/.test(output('ss', ['-ltn', 'sport = :5201'], { namespace: ends.right.namespace })), 5000, 'iperf3');
+      assert.match(await ends.client('iperf3', ['-c', SERVER, '-n', '5M']), /receiver/);
+      await red.status(idOf('filtered'), ({ text }) => /^[1-9]\d* frames dropped$/.test(text ?? ''));
+      await red.inject(idOf('let ping pass'));
+      await until(async () => / 0% packet loss/.test(await ping()), 5000, 'ping');
+      await red.inject(idOf('drop ping'));
+      await until(async () => /100% packet loss/.test(await ping()), 5000, 'no ping');
+    });
+
+    it('rewrite-in-flight.json changes a field on the way, and the far side takes it', async () => {
+      await deployBridge('rewrite-in-flight.json');
+      const tcpdump = await Tcpdump.open(ends, ends.right.b, ['icmp[icmptype] == icmp-echo'], ends.right.namespace);
+      assert.match(await ping('-Q', '1'), / 0% packet loss/);
+      const seen = await tcpdump.frames(3);
+      assert.deepEqual(
+        seen.map((data) => data[15]),
+        [0xb9, 0xb9, 0xb9],
+        'EF, and the ECN bit that ping has set',
+      );
+      const sums = tshark(tcpdump.file, ['ip.checksum.status'], ['-o', 'ip.check_checksum:TRUE']);
+      assert.deepEqual(sums.slice(0, 3), Array<object>(3).fill({ 'ip.checksum.status': ['1'] }), 'good');
+    });
+
+    it('bridge-tap-to-pcapng.json records both directions in files that tshark reads', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'netring-tap-'));
+      lab.defer(() => rmSync(folder, { recursive: true }));
+      const idOf = await deployBridge('bridge-tap-to-pcapng.json', { NETRING_FOLDER: folder });
+      assert.match(await ping(), / 0% packet loss/);
+      /** ICMP types in the file of an interface. */
+      const recorded = (iface: string): string[] => {
+        const file = readdirSync(folder).find((name) => name.startsWith(iface));
+        if (file === undefined) return [];
+        return output('tshark', ['-r', join(folder, file), '-Y', 'icmp', '-T', 'fields', '-e', 'icmp.type'])
+          .trim()
+          .split('\n');
+      };
+      const complete = (): boolean => {
+        try {
+          return recorded(ends.left.a).length >= 3 && recorded(ends.right.a).length >= 3;
+        } catch {
+          // tshark complains of a file that is being written.
+          return false;
+        }
+      };
+      await until(complete, 10_000, 'the recording');
+      assert.deepEqual([recorded(ends.left.a), recorded(ends.right.a)], [Array(3).fill('8'), Array(3).fill('0')]);
+      await red.status(idOf('left out'), ({ text }) => text === '0 frames left out');
+    });
   });
 });

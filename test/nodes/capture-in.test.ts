@@ -249,6 +249,9 @@ describe('capture-in', () => {
         packetsOf(last).map(({ data }) => data),
         [other, numberedFrame(4)],
       );
+      await flow.accepted({ action: 'restart' });
+      await sendFrames(lab, a, [numberedFrame(5)]);
+      assert.deepEqual(packetsOf(await flow.collected('first', 5)).at(-1)?.data, numberedFrame(5), 'no filter outlives a restart, too');
     });
 
     it('refuses nonsense with an error that names what it takes', async () => {

@@ -1,8 +1,11 @@
 /** Flows in node-red-node-test-helper: one node under test, collectors behind its outputs, and what it says of itself. */
 import type { EventEmitter } from 'node:events';
 import helper from 'node-red-node-test-helper';
+import bridge from '../../nodes/bridge';
 import captureIn from '../../nodes/capture-in';
 import injectOut from '../../nodes/inject-out';
+import type { BridgeReport } from '../../nodes/runtime/bridge-ledger';
+import type { BridgeMessage } from '../../nodes/runtime/bridge-messages';
 import type { RingInfo } from '../../nodes/runtime/capture-output';
 import type { InjectReport } from '../../nodes/runtime/inject-queue';
 import type { StatisticsReport } from '../../nodes/runtime/ledger';
@@ -15,6 +18,7 @@ export interface Seen {
   topic: string;
   payload: unknown;
   ring: RingInfo;
+  bridge: BridgeMessage['bridge'];
   packet: Omit<OwnedPacket, 'data'>;
   parts: { id: string; index: number; count: number; type: string };
   error: { message: string };
@@ -51,12 +55,18 @@ export const node = (id: string): TestNode => helper.getNode(id) as TestNode;
 /** Asks the admin routes. */
 export const request = (): ReturnType<typeof helper.request> => helper.request();
 
-const COLLECTORS = ['first', 'second', 'caught', 'completed'] as const;
+const COLLECTORS = ['first', 'second', 'third', 'caught', 'completed'] as const;
 type Collector = (typeof COLLECTORS)[number];
 
+const OUTPUTS = {
+  'netring-capture-in': [['first'], ['second']],
+  'netring-inject-out': [['first']],
+  'netring-bridge': [['first'], ['second'], ['third']],
+} as const;
+
 /** Loads one node, wired to collectors, with a Catch and a Complete node beside it. */
-export async function load(type: 'netring-capture-in' | 'netring-inject-out', properties: Record<string, unknown>): Promise<TestFlow> {
-  const wires = type === 'netring-capture-in' ? [['first'], ['second']] : [['first']];
+export async function load(type: keyof typeof OUTPUTS, properties: Record<string, unknown>): Promise<TestFlow> {
+  const wires = OUTPUTS[type];
   const flow = [
     { id: 'f', type: 'tab' },
     { id: 'node', z: 'f', type, name: '', wires, ...properties },
@@ -66,14 +76,14 @@ export async function load(type: 'netring-capture-in' | 'netring-inject-out', pr
   ];
   // Without a place on the canvas they would be config nodes.
   await helper.load(
-    [captureIn, injectOut],
+    [bridge, captureIn, injectOut],
     flow.map((entry) => (entry.type === 'tab' ? entry : { ...entry, x: 0, y: 0 })),
   );
   return new TestFlow();
 }
 
 export class TestFlow {
-  readonly #seen: Record<Collector, Seen[]> = { first: [], second: [], caught: [], completed: [] };
+  readonly #seen: Record<Collector, Seen[]> = { first: [], second: [], third: [], caught: [], completed: [] };
   /** When each status after the first came, in ms. */
   readonly statusTimes: number[] = [];
 
@@ -93,6 +103,14 @@ export class TestFlow {
   /** Payloads of the second output of a capture. */
   get statistics(): StatisticsReport[] {
     return this.#seen.second.map(({ payload }) => payload as StatisticsReport);
+  }
+  /** Messages of the second output. */
+  get messagesBack(): Seen[] {
+    return this.#seen.second;
+  }
+  /** Payloads of the third output of a bridge. */
+  get bridgeStatistics(): BridgeReport[] {
+    return this.#seen.third.map(({ payload }) => payload as BridgeReport);
   }
   /** Payloads of the output of an injector. */
   get reports(): InjectReport[] {

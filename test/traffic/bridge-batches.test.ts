@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type PacketBatch, type BridgeAction, type BridgeDirection, type Packet } from '@netring/node-red';
 import { until } from '../support/wait';
 import { CountingWitness, flood, numberedFrame, sendFrames, Witness } from '../support/witness';
-import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER } from './bridge';
+import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER } from '../support/bridge-lab';
 import { frame, tagged } from './rx';
 
 const hex = (frames: readonly { data: Uint8Array }[]): string[] => frames.map(({ data }) => Buffer.from(data).toString('hex'));

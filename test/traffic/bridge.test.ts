@@ -10,7 +10,7 @@ import { linkExists, promiscuity } from '../support/lab';
 import { output } from '../support/process';
 import { until } from '../support/wait';
 import { CountingWitness, flood, numberedFrame, sendFrames, Witness } from '../support/witness';
-import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER, SERVER6, SMALL } from './bridge';
+import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER, SERVER6, SMALL } from '../support/bridge-lab';
 import { frame, tagged } from './rx';
 
 describe('Bridge', () => {

@@ -201,7 +201,7 @@ describe('options: panels', () => {
   });
 
   it('refuses a node it does not know and a panel without the marker', () => {
-    assert.throws(() => renderPanel('bridge', PANEL), /nodes\/bridge.html: the table of options has no node "bridge"/);
+    assert.throws(() => renderPanel('router', PANEL), /nodes\/router.html: the table of options has no node "router"/);
     assert.throws(() => renderPanel('capture-in', '<p>'), /nodes\/capture-in.html: the marker .* is missing/);
   });
 });

@@ -6,7 +6,7 @@ import { root } from '../support/paths';
 
 type Catalogue = { [key: string]: string | Catalogue };
 
-const NODES: readonly NodeName[] = ['capture-in', 'inject-out'];
+const NODES: readonly NodeName[] = ['bridge', 'capture-in', 'inject-out'];
 const html = (name: NodeName): string => readFileSync(join(root, 'nodes', `${name}.html`), 'utf8');
 const catalogue = (name: NodeName): Catalogue =>
   JSON.parse(readFileSync(join(root, 'nodes', 'locales', 'en-US', `${name}.json`), 'utf8')) as Catalogue;
@@ -69,7 +69,7 @@ describe('the HTML and the catalogues of the panels', () => {
   }
 
   it('share their common texts', () => {
-    assert.deepEqual(catalogue('capture-in')['netring'], catalogue('inject-out')['netring']);
+    for (const name of NODES) assert.deepEqual(catalogue(name)['netring'], catalogue('inject-out')['netring']);
   });
 
   it('use only the colours of the editor', () => {

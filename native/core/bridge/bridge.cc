@@ -2,6 +2,7 @@
 
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -55,6 +56,35 @@ PortState state_of(const LinkWatch& link) {
 }
 
 }  // namespace
+
+// Closing a packet socket waits for a grace period or two of RCU, 8 to 30 ms. One after the other the six of them kept
+// the wire cut for 100 ms when it was opened anew, together 25.
+Bridge::~Bridge() {
+  for (auto& direction : directions_) direction.reset();
+  struct Task {
+    std::unique_ptr<Receiver> receiver;
+    UniqueFd socket;
+    pthread_t thread{};
+    bool started = false;
+  };
+  std::array<Task, 6> tasks;
+  for (uint32_t which = 0; which < 2; ++which) {
+    tasks[which].receiver = std::move(receivers_[which]);
+    tasks[2 + which].socket = std::move(senders_[which].plain);
+    tasks[4 + which].socket = std::move(senders_[which].with_header);
+  }
+  const auto close = [](void* argument) -> void* {
+    auto* task = static_cast<Task*>(argument);
+    task->receiver.reset();
+    task->socket.reset();
+    return nullptr;
+  };
+  for (Task& task : tasks) task.started = ::pthread_create(&task.thread, nullptr, close, &task) == 0;
+  for (Task& task : tasks) {
+    if (task.started) ::pthread_join(task.thread, nullptr);
+    if (!task.started) close(&task);
+  }
+}
 
 Result<std::unique_ptr<Bridge>> Bridge::open(const BridgeConfig& config, uint32_t* port) {
   std::unique_ptr<Bridge> bridge(new Bridge());

@@ -39,6 +39,7 @@ class Bridge {
  public:
   // On failure `port` tells which of the two it was.
   static Result<std::unique_ptr<Bridge>> open(const BridgeConfig& config, uint32_t* port);
+  ~Bridge();
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
 

@@ -30,6 +30,7 @@ struct DirectionCounters {
   Counter kernel_drops;  // no room in the ring, or not for the whole of a super-frame
   Counter tap_shed;      // frames that the tap was to see and had no room for
   Counter timed_out;     // frames whose verdict did not come in time
+  Counter forwarded_bytes;
 };
 
 }  // namespace netring

@@ -45,8 +45,7 @@ bool Transmitter::flush() {
     const int socket = (plain_[next_] ? sender_->plain : sender_->with_header).get();
     const int taken = ::sendmmsg(socket, &messages_[next_], end_of_run() - next_, MSG_DONTWAIT);
     if (taken > 0) {
-      counters_->forwarded.add(static_cast<uint64_t>(taken));
-      next_ += static_cast<uint32_t>(taken);
+      count_forwarded(static_cast<uint32_t>(taken));
       blocked_since_ns_ = 0;
     } else if (!refused(errno)) {
       return false;
@@ -55,6 +54,13 @@ bool Transmitter::flush() {
   next_ = count_ = 0;
   blocked_since_ns_ = 0;
   return true;
+}
+
+void Transmitter::count_forwarded(uint32_t taken) {
+  uint64_t bytes = 0;
+  for (const uint32_t end = next_ + taken; next_ < end; ++next_) bytes += parts_[next_][1].iov_len;
+  counters_->forwarded.add(taken);
+  counters_->forwarded_bytes.add(bytes);
 }
 
 // Deals with the refusal of the next frame. False when it has to wait.

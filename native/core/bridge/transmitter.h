@@ -40,6 +40,7 @@ class Transmitter {
   void abandon();
 
  private:
+  void count_forwarded(uint32_t taken);
   bool refused(int error);
   uint32_t end_of_run() const;
   void drop_rest(Counter* counter);

@@ -1,8 +1,8 @@
 /** A bridge between two cables whose far ends live in namespaces of their own. */
 import assert from 'node:assert/strict';
 import { Bridge, type BridgeAudience, type BridgeDirectionStats, type BridgeOptions } from '@netring/node-red';
-import { Lab, type Wire, type WireOptions } from '../support/lab';
-import { output } from '../support/process';
+import { Lab, type Wire, type WireOptions } from './lab';
+import { output } from './process';
 
 /** 16 MiB of receive ring an interface. */
 export const SMALL: Partial<BridgeOptions> = { profile: 'balanced' };
