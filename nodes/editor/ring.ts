@@ -80,7 +80,8 @@ function ringText(node: EditorNode, prefixes: readonly Prefix[]): string {
     const part = textOf(node, 'ring.part', { count, size: sizeText(size) });
     if (!parts.includes(part)) parts.push(part);
   }
-  return textOf(node, 'ring.summary', { parts: parts.join(' + '), total: sizeText(total) });
+  const all = parts.length < rings.length ? `${rings.length} x ${parts.join()}` : parts.join(' + ');
+  return textOf(node, 'ring.summary', { parts: all, total: sizeText(total) });
 }
 
 /** The value that a field stands for, its default if it is empty; undefined when it is none. */

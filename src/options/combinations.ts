@@ -8,13 +8,13 @@ function ringRules(blockSize: string, blockCount: string, frameSize: string): Co
     {
       option: frameSize,
       reads: [frameSize, blockSize],
-      broken: (values) => Number(values[frameSize]) > Number(values[blockSize]),
+      broken: (values, _pageSize, reads) => Number(values[String(reads[0])]) > Number(values[String(reads[1])]),
       text: `${frameSize} {${frameSize}} exceeds ${blockSize} {${blockSize}}`,
     },
     {
       option: blockCount,
       reads: [blockCount, blockSize],
-      broken: (values) => Number(values[blockCount]) * Number(values[blockSize]) > 4294967295,
+      broken: (values, _pageSize, reads) => Number(values[String(reads[0])]) * Number(values[String(reads[1])]) > 4294967295,
       text: `${blockCount} {${blockCount}} of ${blockSize} {${blockSize}} makes a ring of more than 4294967295 bytes`,
     },
   ];
@@ -26,7 +26,7 @@ function sendBufferRules(frameSize: string, frameCount: string): Combination[] {
     {
       option: frameCount,
       reads: [frameCount, frameSize],
-      broken: (values) => Number(values[frameCount]) * Number(values[frameSize]) > 1073741823,
+      broken: (values, _pageSize, reads) => Number(values[String(reads[0])]) * Number(values[String(reads[1])]) > 1073741823,
       text: `${frameCount} {${frameCount}} of ${frameSize} {${frameSize}} makes a send buffer of more than 1073741823 bytes`,
     },
   ];
@@ -35,18 +35,7 @@ function sendBufferRules(frameSize: string, frameCount: string): Combination[] {
 /** Rules over several options of a group, in the order in which they are checked. */
 export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>> = {
   capture: [
-    {
-      option: 'frameSize',
-      reads: ['frameSize', 'blockSize'],
-      broken: (values) => Number(values['frameSize']) > Number(values['blockSize']),
-      text: 'frameSize {frameSize} exceeds blockSize {blockSize}',
-    },
-    {
-      option: 'blockCount',
-      reads: ['blockCount', 'blockSize'],
-      broken: (values) => Number(values['blockCount']) * Number(values['blockSize']) > 4294967295,
-      text: 'blockCount {blockCount} of blockSize {blockSize} makes a ring of more than 4294967295 bytes',
-    },
+    ...ringRules('blockSize', 'blockCount', 'frameSize'),
     {
       option: 'fanoutGroup',
       reads: ['fanoutGroup', 'fanoutMode'],

@@ -37,7 +37,7 @@ export function parseFilter(filter: unknown, name = 'filter'): readonly BpfInsn[
 
 function parseText(text: string, name: string): readonly BpfInsn[] {
   if (text.trim() === '') return [];
-  const program = readProgram(text);
+  const program = readProgram(text, name);
   if (typeof program === 'string') throw NetringError.config(program, name);
   // Line 1 holds the count.
   const problem = programProblem(program, `${name} line `, 2);

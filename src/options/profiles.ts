@@ -16,3 +16,10 @@ export const RING_PROFILES: Readonly<Record<RingProfile, ProfileGeometry>> = {
   'jumbo-frames': { blockSize: 4 * MiB, blockCount: 64, frameSize: 65536, blockTimeoutMs: 60 },
   balanced: { blockSize: 256 * KiB, blockCount: 64, frameSize: 2048, blockTimeoutMs: 10 },
 };
+
+/** The field of a profile that gives an option its value: `blockSize`, or that of a port, as in `aBlockSize`. */
+export function profileField(option: string): (typeof PROFILE_FIELDS)[number] | undefined {
+  return PROFILE_FIELDS.find(
+    (field) => option === field || (/^[ab][A-Z]/.test(option) && option.slice(1).toLowerCase() === field.toLowerCase()),
+  );
+}

@@ -5,22 +5,22 @@
  */
 
 /** Reads `tcpdump -ddd` text into rows of code, jt, jf, k. A string says what is wrong. */
-export function readProgram(text: string): number[][] | string {
+export function readProgram(text: string, name: string): number[][] | string {
   const lines = text
     .trim()
     .replace(/,$/, '')
     .split(/\r?\n|,/);
   const shown = JSON.stringify(text.length > 40 ? text.slice(0, 37) + '...' : text);
   if (!/^\s*\d+\s*$/.test(String(lines[0])))
-    return 'filter ' + shown + ' is no BPF program: for now an expression is given as the text that "tcpdump -ddd" prints for it';
+    return name + ' ' + shown + ' is no BPF program: for now an expression is given as the text that "tcpdump -ddd" prints for it';
   const program: number[][] = [];
   for (let i = 1; i < lines.length; i++) {
     const line = String(lines[i]).trim();
-    if (!/^\d+\s+\d+\s+\d+\s+\d+$/.test(line)) return 'filter line ' + (i + 1) + ' ' + JSON.stringify(line) + ' is not "code jt jf k"';
+    if (!/^\d+\s+\d+\s+\d+\s+\d+$/.test(line)) return name + ' line ' + (i + 1) + ' ' + JSON.stringify(line) + ' is not "code jt jf k"';
     program.push(line.split(/\s+/).map(Number));
   }
   if (Number(lines[0]) !== program.length)
-    return 'filter line 1 announces ' + Number(lines[0]) + ' instructions, but ' + program.length + ' follow';
+    return name + ' line 1 announces ' + Number(lines[0]) + ' instructions, but ' + program.length + ' follow';
   return program;
 }
 

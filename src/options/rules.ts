@@ -64,7 +64,8 @@ export interface Combination {
   readonly warns?: true;
   /** Every option that it looks at. */
   readonly reads: readonly string[];
-  readonly broken: (values: OptionValues, pageSize: number) => boolean;
+  /** Self-contained, as the predicates are: of the names it may use only `reads`. */
+  readonly broken: (values: OptionValues, pageSize: number, reads: readonly string[]) => boolean;
   /** What is wrong, with the names of options in braces to fill in. */
   readonly text: string;
 }
@@ -85,15 +86,15 @@ export function fill(text: string, values: Readonly<Record<string, unknown>>): s
   });
 }
 
-/** What is wrong with the name of an interface; null: nothing. The kernel's dev_valid_name(), and '' for a missing one. Self-contained. */
-export function interfaceProblem(name: string): string | null {
-  if (name === '') return 'interface is required';
+/** What is wrong with the name of an interface, the value of `option`; null: nothing. The kernel's dev_valid_name(), and '' for a missing one. Self-contained. */
+export function interfaceProblem(name: string, option: string): string | null {
+  if (name === '') return option + ' is required';
   // The kernel looks at bytes: its white space includes 0xa0, which is the second byte of some UTF-8 letters.
   const bytes = unescape(encodeURIComponent(name));
-  if (bytes.length > 15) return 'interface ' + JSON.stringify(name) + ' is ' + bytes.length + ' bytes long, a name has at most 15';
+  if (bytes.length > 15) return option + ' ' + JSON.stringify(name) + ' is ' + bytes.length + ' bytes long, a name has at most 15';
   if (name === '.' || name === '..' || /[/:\0\t-\r \xa0]/.test(bytes))
     return (
-      'interface ' + JSON.stringify(name) + ' is no name of an interface: it has no "/", ":", white space or NUL and is not "." or ".."'
+      option + ' ' + JSON.stringify(name) + ' is no name of an interface: it has no "/", ":", white space or NUL and is not "." or ".."'
     );
   return null;
 }

@@ -11,7 +11,7 @@ import type {
   InjectorOptions,
   InjectorSettings,
 } from './generated/builders';
-import { PROFILE_FIELDS, RING_PROFILES } from './profiles';
+import { profileField, RING_PROFILES } from './profiles';
 import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
 import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
 import { FANOUT_FLAG_VALUES, FANOUT_MODE_VALUES, TIMESTAMP_SOURCE_VALUES, type RingProfile } from './values';
@@ -61,18 +61,16 @@ export function resolveGroup(group: OptionGroup, options: object, pageSize: numb
 function fillFromProfile(settings: Record<string, OptionValue>, given: Readonly<Record<string, unknown>>): void {
   const profile = settings['profile'];
   if (typeof profile !== 'string') return;
-  for (const field of PROFILE_FIELDS) {
-    const ofPort = field.charAt(0).toUpperCase() + field.slice(1);
-    for (const name of [field, `a${ofPort}`, `b${ofPort}`]) {
-      if (name in settings && given[name] === undefined) settings[name] = RING_PROFILES[profile as RingProfile][field];
-    }
+  for (const name of Object.keys(settings)) {
+    const field = profileField(name);
+    if (field !== undefined && given[name] === undefined) settings[name] = RING_PROFILES[profile as RingProfile][field];
   }
 }
 
 function checkCombinations(group: OptionGroup, settings: OptionValues, pageSize: number): string[] {
   const warnings: string[] = [];
-  for (const { option, warns, broken, text } of COMBINATIONS[group]) {
-    if (!broken(settings, pageSize)) continue;
+  for (const { option, warns, reads, broken, text } of COMBINATIONS[group]) {
+    if (!broken(settings, pageSize, reads)) continue;
     if (!warns) throw NetringError.config(fill(text, settings), option);
     warnings.push(fill(text, settings));
   }
@@ -86,8 +84,8 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
   switch (row.type) {
     case 'interface': {
       if (value !== undefined && value !== null && typeof value !== 'string') throw refuse('{value} is not a string');
-      const problem = interfaceProblem(value ?? '');
-      if (problem !== null) throw NetringError.config(problem.replace('interface', row.name), row.name);
+      const problem = interfaceProblem(value ?? '', row.name);
+      if (problem !== null) throw NetringError.config(problem, row.name);
       return value ?? '';
     }
     case 'filter':

@@ -6,7 +6,7 @@ import { Lab, type Wire } from '../support/lab';
 import { NodeRed } from '../support/node-red';
 import { root } from '../support/paths';
 import { until } from '../support/wait';
-import { openEditor, type Editor } from './editor';
+import { openEditor, TEXTS, UNLABELLED, type Editor } from './editor';
 import { FURNITURE } from './flow';
 
 const TYPES = ['netring-capture-in', 'netring-inject-out'] as const;
@@ -31,12 +31,13 @@ describe('the panels in a real browser', function () {
     assert.deepEqual(editor.problems.splice(0), []);
   });
 
-  it('offers both nodes in a palette group of their own, with the icons of the package', async () => {
+  it('offers the nodes in a palette group of their own, with the icons of the package', async () => {
     const icons = (await (await red.request('/icons')).json()) as Record<string, string[]>;
-    assert.deepEqual(icons['@netring/node-red']?.sort(), ['netring-capture-in.svg', 'netring-inject-out.svg']);
+    assert.deepEqual(icons['@netring/node-red']?.sort(), ['netring-bridge.svg', 'netring-capture-in.svg', 'netring-inject-out.svg']);
     for (const [type, label] of [
       ['netring-capture-in', 'capture in'],
       ['netring-inject-out', 'inject out'],
+      ['netring-bridge', 'bridge'],
     ] as const) {
       const entry = editor.paletteEntry(type);
       assert.equal((await entry.innerText()).trim(), label);
@@ -322,16 +323,3 @@ describe('the panels in a real browser', function () {
     await editor.screenshot('help');
   });
 });
-
-/** Everything that a user can read in the dialog. */
-const TEXTS = `(() => {
-  const panel = document.querySelector('.netring-panel');
-  const attributes = [...panel.querySelectorAll('*')].flatMap((element) => ['placeholder', 'title', 'aria-label'].map((name) => element.getAttribute(name) ?? ''));
-  return [panel.innerText, ...[...panel.querySelectorAll('option')].map((option) => option.textContent), ...attributes].join('\\n');
-})()`;
-
-/** Ids of controls that neither a label nor an ARIA attribute names. */
-const UNLABELLED = `[...document.querySelectorAll('.netring-panel input, .netring-panel select, .netring-panel textarea, .netring-panel button')]
-  .filter((control) => control.type !== 'hidden' && getComputedStyle(control).display !== 'none')
-  .filter((control) => !control.labels?.length && !control.ariaLabel && !document.getElementById(control.getAttribute('aria-labelledby')))
-  .map((control) => control.id || control.className)`;

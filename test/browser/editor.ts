@@ -160,16 +160,16 @@ export class Editor {
   }
 
   /** The entries of the interface list, which it leaves open. */
-  async openInterfaceList(): Promise<Locator> {
-    await this.page.locator('.netring-panel .red-ui-typedInput-option-trigger').click();
+  async openInterfaceList(property = 'interface'): Promise<Locator> {
+    await this.page.locator(`#netring-${property} + .red-ui-typedInput-container .red-ui-typedInput-option-trigger`).click();
     const entries = this.page.locator('.red-ui-typedInput-options:visible a');
     await entries.first().waitFor();
     return entries;
   }
 
-  async pickInterface(name: string): Promise<void> {
-    await (await this.openInterfaceList()).filter({ hasText: new RegExp(`^${name} `) }).click();
-    await this.page.waitForFunction(`document.querySelector('#node-input-interface').value === '${name}'`);
+  async pickInterface(name: string, property = 'interface'): Promise<void> {
+    await (await this.openInterfaceList(property)).filter({ hasText: new RegExp(`^${name} `) }).click();
+    await this.page.waitForFunction(`document.querySelector('#node-input-${property}').value === '${name}'`);
   }
 
   /** Presses Deploy. Resolves when the runtime has taken the flows. */
@@ -210,12 +210,25 @@ export class Editor {
   /** The dialog slides in; what is clicked before it stands is missed. */
   async #settled(): Promise<void> {
     await this.page.waitForFunction('!$(".red-ui-tray").is(":animated") && !$("#red-ui-editor-stack").is(":animated")');
-    await this.page.waitForFunction(
-      'document.querySelector("#netring-interface-state").textContent !== "" || document.querySelector("#node-input-interface").value === ""',
-    );
+    // The list of interfaces has come, for every picker of the panel.
+    await this.page.waitForFunction(`[...document.querySelectorAll('.netring-panel [id^="netring-interface"][id$="-state"]')].every(
+      (line) => line.textContent !== '' || document.getElementById(line.id.replace('netring-', 'node-input-').replace('-state', '')).value === '')`);
   }
 
   async #closed(): Promise<void> {
     await this.page.waitForFunction('document.querySelector(".red-ui-tray") === null');
   }
 }
+
+/** Everything that a user can read in the dialog. */
+export const TEXTS = `(() => {
+  const panel = document.querySelector('.netring-panel');
+  const attributes = [...panel.querySelectorAll('*')].flatMap((element) => ['placeholder', 'title', 'aria-label'].map((name) => element.getAttribute(name) ?? ''));
+  return [panel.innerText, ...[...panel.querySelectorAll('option')].map((option) => option.textContent), ...attributes].join('\\n');
+})()`;
+
+/** Ids of controls that neither a label nor an ARIA attribute names. */
+export const UNLABELLED = `[...document.querySelectorAll('.netring-panel input, .netring-panel select, .netring-panel textarea, .netring-panel button')]
+  .filter((control) => control.type !== 'hidden' && getComputedStyle(control).display !== 'none')
+  .filter((control) => !control.labels?.length && !control.ariaLabel && !document.getElementById(control.getAttribute('aria-labelledby')))
+  .map((control) => control.id || control.className)`;

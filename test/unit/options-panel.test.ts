@@ -124,24 +124,55 @@ const INJECT_FLOWS: Record<string, unknown>[] = [
   ...['0', '1', '1.5'].map((maxQueuedBytes) => ({ maxQueuedBytes })),
 ];
 
+const BRIDGE_FLOWS: Record<string, unknown>[] = [
+  {},
+  { interfaceA: '' },
+  { interfaceB: 'eth1' },
+  { interfaceB: 'a/b' },
+  { profile: 'jumbo-frames', aBlockSize: '4096' },
+  { profile: 'jumbo-frames', bFrameSize: '131072' },
+  ...['3000', '4096', '2147483648'].flatMap((size) => [{ aBlockSize: size }, { bBlockSize: size }]),
+  ...['16383', '16384', '0'].flatMap((count) => [{ aBlockCount: count }, { bBlockCount: count }]),
+  ...['100', '208', '256', '262160'].flatMap((size) => [{ aFrameSize: size }, { bFrameSize: size }]),
+  ...['0', '1', '65536'].flatMap((ms) => [
+    { aBlockTimeoutMs: ms },
+    { bBlockTimeoutMs: ms },
+    { pollTimeoutMs: ms },
+    { inlineTimeoutMs: ms },
+  ]),
+  ...['0', '524287', '524288'].flatMap((count) => [{ txAFrameCount: count }, { txBFrameCount: count }]),
+  { txAFrameSize: '1048576', txAFrameCount: '1024' },
+  ...['1\n6 0 0 0', '2\n6 0 0 0', '1\n6 0 0', 'icmp', '1\n21 0 9 0'].flatMap((filter) => [{ filterAToB: filter }, { filterBToA: filter }]),
+  ...['forward', 'inline', 'drop', 'all', 'sample', 'off'].flatMap((word) => [
+    { mode: word },
+    { tap: word },
+    { filterAction: word },
+    { inlineDefault: word },
+  ]),
+  ...['0', '1', 'many'].map((tapRate) => ({ tapRate })),
+];
+
 describe('options: panels', () => {
   for (const [node, flows] of [
+    ['bridge', BRIDGE_FLOWS],
     ['capture-in', CAPTURE_FLOWS],
     ['inject-out', INJECT_FLOWS],
   ] as const) {
     describe(node, () => {
       const defaults = defaultsOf(node);
+      const interfaces: Record<string, string> = node === 'bridge' ? { interfaceA: 'eth1', interfaceB: 'eth2' } : { interface: 'eth0' };
+      const [first] = Object.keys(interfaces) as [string];
 
       it('the editor refuses what the run time refuses, in the same words, and nothing else', () => {
         let refused = 0;
         for (const flow of flows) {
           form = null;
-          const config = { interface: 'eth0', ...flow };
+          const config = { ...interfaces, ...flow };
           const expected = refusalOf(node, config);
           assert.equal(complaint(defaults, config), expected, JSON.stringify(flow));
           // The same in an open dialog, over a saved node that is right.
           form = config;
-          assert.equal(complaint(defaults, { interface: 'eth0' }), expected, `in the form: ${JSON.stringify(flow)}`);
+          assert.equal(complaint(defaults, interfaces), expected, `in the form: ${JSON.stringify(flow)}`);
           if (expected !== true) refused++;
         }
         form = null;
@@ -153,7 +184,7 @@ describe('options: panels', () => {
         const expected = ['name', 'schema', ...(node === 'capture-in' ? ['inputs'] : []), ...names];
         assert.deepEqual(Object.keys(defaults), expected);
         assert.equal(defaults['schema']?.value, 1);
-        assert.equal(defaults['interface']?.required, true);
+        assert.equal(defaults[first]?.required, true);
       });
 
       it('has validators that Node-RED takes a text from', () => {
@@ -161,13 +192,13 @@ describe('options: panels', () => {
       });
 
       it('a new node lacks nothing but its interface', () => {
-        assert.equal(complaint(defaults, {}), 'interface is required');
-        assert.equal(complaint(defaults, { interface: 'eth0' }), true);
+        assert.equal(complaint(defaults, {}), `${first} is required`);
+        assert.equal(complaint(defaults, interfaces), true);
       });
 
       it('a new node means the same as an empty one', () => {
         const fresh = Object.fromEntries(Object.entries(defaults).map(([name, { value }]) => [name, value]));
-        const read = (config: Record<string, unknown>): object => settingsFromFlow(node as 'capture-in', { ...config, interface: 'eth0' });
+        const read = (config: Record<string, unknown>): object => settingsFromFlow(node as 'capture-in', { ...config, ...interfaces });
         const { options: given, node: own } = read(fresh) as { options: object; node: object };
         const { options: empty, node: emptyOwn } = read({}) as { options: object; node: object };
         assert.deepEqual(own, emptyOwn);
@@ -176,8 +207,7 @@ describe('options: panels', () => {
 
       it('lets environment variables pass, alone and in combinations', () => {
         for (const name of Object.keys(defaults)) {
-          for (const variable of ['${NAME}', '$(NAME)'])
-            assert.equal(complaint(defaults, { interface: 'eth0', [name]: variable }), true, name);
+          for (const variable of ['${NAME}', '$(NAME)']) assert.equal(complaint(defaults, { ...interfaces, [name]: variable }), true, name);
         }
         if (node !== 'capture-in') return;
         assert.equal(complaint(defaults, { interface: 'eth0', fanoutFlags: 'rollover', fanoutMode: '${MODE}' }), true);

@@ -2,7 +2,7 @@
  * Validators for Node-RED's editor, as JavaScript text. They are the library's own rules: the predicates and texts of rules.ts stand in
  * them by their source, so an option is refused before deploy in the same words as at run time.
  */
-import { PROFILE_FIELDS, RING_PROFILES } from '../profiles';
+import { profileField, RING_PROFILES } from '../profiles';
 import { programProblem, readProgram } from '../program-rules';
 import { EDITOR_PAGE_SIZE, fill, interfaceProblem, PAGE_SIZE, type Combination } from '../rules';
 import type { OptionRow } from '../table';
@@ -48,12 +48,12 @@ function statementsOf(row: OptionRow): string[] {
     case 'boolean':
       return [];
     case 'interface':
-      return unlessNull(`(${interfaceProblem.toString()})(value === undefined ? '' : String(value))`);
+      return unlessNull(`(${interfaceProblem.toString()})(value === undefined ? '' : String(value), '${row.name}')`);
     case 'filter':
       return [
-        `var program = (${readProgram.toString()})(String(value));`,
+        `var program = (${readProgram.toString()})(String(value), '${row.name}');`,
         `if (typeof program === 'string') return program;`,
-        ...unlessNull(`(${programProblem.toString()})(program, 'filter line ', 2)`),
+        ...unlessNull(`(${programProblem.toString()})(program, '${row.name} line ', 2)`),
       ];
     case 'choice':
       return [`if (${values}.indexOf(value) < 0) ${refuse(oneOf, '{ value: value }')}`];
@@ -84,7 +84,7 @@ function combinationCheck({ reads, broken, text }: Combination, rows: readonly O
   const values = reads.map((name) => `${name}: ${settled(rowNamed(name, rows), rows)}`);
   const known = reads.map((name) => `values.${name} === values.${name}`).join(' && ');
   return `var values = {\n${indent(values.join(',\n'))}\n};
-if (${known} && (${broken.toString()})(values, ${EDITOR_PAGE_SIZE})) ${refuse(text, 'values')}`;
+if (${known} && (${broken.toString()})(values, ${EDITOR_PAGE_SIZE}, ${JSON.stringify(reads)})) ${refuse(text, 'values')}`;
 }
 
 /** An expression for what an option comes to with defaults and profile filled in; NaN when that is not known. */
@@ -95,7 +95,7 @@ function settled(row: OptionRow, rows: readonly OptionRow[]): string {
 }
 
 function blankExpression(row: OptionRow, rows: readonly OptionRow[]): string {
-  const field = PROFILE_FIELDS.find((name) => name === row.name);
+  const field = profileField(row.name);
   const profile = rows.find(({ type, union }) => type === 'choice' && union === 'RingProfile');
   if (field === undefined || profile === undefined) return JSON.stringify(row.nodeDefault ?? row.default);
   const sizes = Object.fromEntries(Object.entries(RING_PROFILES).map(([name, geometry]) => [name, geometry[field]]));
