@@ -2,16 +2,9 @@
  * A Node-RED runtime with the flow capture-in -> function. The function walks every packet: its columns (`columns`), or 14 bytes of it as all
  * the other readers do (`bytes`).
  */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { startNodeRed } from '../lib/node-red.mjs';
 import { serve, totals } from './harness.mjs';
 
-const START_TIMEOUT_MS = 20_000;
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const [, , device, options, way] = process.argv;
 
 // Node-RED evaluates the text of a function node anew for every message, so its loops never reach the optimising compiler: 14 bytes of every packet
@@ -74,31 +67,6 @@ const flow = [
   { id: 'walk', type: 'function', z: 'tab', ...functions[way], outputs: 0, libs: [], wires: [] },
 ];
 
-const userDir = mkdtempSync(join(tmpdir(), 'netring-bench-'));
-process.on('exit', () => rmSync(userDir, { recursive: true, force: true }));
-mkdirSync(join(userDir, 'node_modules', '@netring'), { recursive: true });
-symlinkSync(root, join(userDir, 'node_modules', '@netring', 'node-red'));
-writeFileSync(join(userDir, 'package.json'), JSON.stringify({ dependencies: { '@netring/node-red': '*' } }));
-writeFileSync(join(userDir, 'flows.json'), JSON.stringify(flow));
-
 const counters = Object.assign(totals, { drops: 0 });
-const RED = createRequire(import.meta.url)('node-red');
-RED.init(createServer(), {
-  userDir,
-  flowFile: 'flows.json',
-  httpAdminRoot: false,
-  httpNodeRoot: false,
-  functionGlobalContext: { totals: counters },
-  logging: { console: { level: 'error' } },
-  telemetry: { enabled: false, updateNotification: false },
-});
-await new Promise((resolve, reject) => {
-  const timer = setTimeout(() => reject(new Error(`capture-in is not up after ${START_TIMEOUT_MS / 1000} s`)), START_TIMEOUT_MS);
-  RED.events.on('node-status', ({ id, status }) => {
-    if (id !== 'capture' || status.fill !== 'green') return;
-    clearTimeout(timer);
-    resolve();
-  });
-  RED.start().catch(reject);
-});
+await startNodeRed(flow, 'capture', { totals: counters });
 serve({ drops: () => counters.drops });

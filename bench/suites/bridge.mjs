@@ -11,17 +11,21 @@ const REPETITIONS = 3;
 const PINGS = 200;
 const TCP_SECONDS = 4;
 const RATES = [350_000, 450_000, 550_000];
+/** Those that JavaScript is measured at. */
+const JUDGED_RATES = [250_000, 350_000, 450_000];
 const FLOOD_SECONDS = 1;
 /** 64 MiB: what 115 ms of 64-byte frames take of a TPACKET_V2 ring at 300 000 a second. */
 const BLOCKS = 256;
 
-const ours = (chain, blocks) => [
+const forwarder = (file, blocks, ...mode) => [
   process.execPath,
-  fileURLToPath(new URL('../forwarders/bridge.mjs', import.meta.url)),
+  fileURLToPath(new URL(`../forwarders/${file}`, import.meta.url)),
   'm1',
   'm2',
   `${blocks}`,
+  ...mode,
 ];
+const ours = (blocks, ...mode) => forwarder('bridge.mjs', blocks, ...mode);
 
 /** Joins the two cables; the function that it resolves to parts them again. */
 const joins = {
@@ -33,9 +37,9 @@ const joins = {
     return async () => ip('del', 'br0');
   },
   Bridge: async (chain) => {
-    const forwarder = new Process(chain.anywhere('middle', ...ours(chain, 64)));
-    await forwarder.reply();
-    return () => forwarder.end();
+    const running = new Process(chain.anywhere('middle', ...ours(64)));
+    await running.reply();
+    return () => running.end();
   },
 };
 
@@ -68,9 +72,14 @@ export const bridge = {
       ]);
       print(`${PINGS} pings, ${TCP_SECONDS} s of one TCP stream with default offloads; ${REPETITIONS} runs: median (min-max)`);
       print(table(['who', 'median ping ms', 'x kernel', 'TCP Gbit/s', 'x kernel'], rows));
-      const lost = await losses(chain, programs, progress);
-      print(`64-byte frames one way for ${FLOOD_SECONDS} s, rings of 64 MiB: frames lost, and CPU of the forwarder a frame`);
-      print(table(['who', ...RATES.map((rate) => `${rate / 1000} k/s`)], lost));
+      // The near end has to poll (NAPI) for the kernel's own generator.
+      execute([...chain.middle('ethtool'), '-K', 'm1', 'gro', 'on']);
+      const lost = {};
+      for (const [title, { rates, forwarders }] of Object.entries(floods(chain, programs))) {
+        lost[title] = await losses(chain, programs, progress, rates, forwarders);
+        print(`64-byte frames one way for ${FLOOD_SECONDS} s, ${title}: frames lost, and CPU of the forwarder a frame`);
+        print(table(['who', ...rates.map((rate) => `${rate / 1000} k/s`)], lost[title]));
+      }
       return { rows, lost };
     } catch (error) {
       fail(error.message);
@@ -101,15 +110,28 @@ async function throughput(chain) {
   }
 }
 
-async function losses(chain, programs, progress) {
-  // The near end has to poll (NAPI) for the kernel's own generator.
-  execute([...chain.middle('ethtool'), '-K', 'm1', 'gro', 'on']);
-  const forwarders = {
-    'C, TPACKET_V3 to sendmmsg': [programs.forward, 'm1', 'm2', '262144', `${BLOCKS}`, '10'],
-    Bridge: ours(chain, BLOCKS),
+/** Who stands in the middle, and at which rates. */
+function floods(chain, programs) {
+  const native = chain.middle(...ours(BLOCKS));
+  return {
+    'rings of 64 MiB, forwarder and witness on one CPU': {
+      rates: RATES,
+      forwarders: { 'C, TPACKET_V3 to sendmmsg': chain.middle(programs.forward, 'm1', 'm2', '262144', `${BLOCKS}`, '10'), Bridge: native },
+    },
+    'JavaScript judging every frame, on any CPU': {
+      rates: JUDGED_RATES,
+      forwarders: {
+        Bridge: chain.anywhere('middle', ...ours(BLOCKS)),
+        'Bridge, run(filter)': chain.anywhere('middle', ...ours(BLOCKS, 'run')),
+        'Node-RED, bridge -> function -> bridge': chain.anywhere('middle', ...forwarder('inline.mjs', BLOCKS)),
+      },
+    },
   };
+}
+
+async function losses(chain, programs, progress, rates, forwarders) {
   const rows = Object.keys(forwarders).map((name) => [name]);
-  for (const rate of RATES) {
+  for (const rate of rates) {
     for (const [place, [name, command]] of Object.entries(forwarders).entries()) {
       const runs = [];
       for (let repetition = 0; repetition < REPETITIONS; repetition++) {
@@ -123,19 +145,19 @@ async function losses(chain, programs, progress) {
 }
 
 async function flood(chain, programs, command, rate) {
-  const forwarder = new Process(chain.middle(...command));
+  const running = new Process(command);
   const witness = new Process(chain.server(programs.rx3, 's0', `${1 << 20}`, '64', '10'));
   try {
-    await forwarder.reply();
+    await running.reply();
     await witness.reply();
     await delay(300);
     const made = await run(chain.client(programs.live, 'c0', '64', `${rate * FLOOD_SECONDS}`, `${rate}`));
     await delay(500);
     const read = await witness.ask('stop');
-    const { cpuNs } = await forwarder.ask('stop');
+    const { cpuNs } = await running.ask('stop');
     return { lost: Math.max(0, made.sent - read.packets), ns: cpuNs / made.sent };
   } finally {
-    await forwarder.end();
+    await running.end();
     await witness.end();
   }
 }
