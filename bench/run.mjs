@@ -13,11 +13,11 @@ import { parseArgs } from 'node:util';
 import { compile } from './lib/compile.mjs';
 import { Network } from './lib/network.mjs';
 import { hoard, idle, soak, stall } from './suites/behaviour.mjs';
-import { bridge } from './suites/bridge.mjs';
+import { bridge, bridgeSoak } from './suites/bridge.mjs';
 import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 
-const suites = { rx, paced, tx, million, bridge, idle, stall, hoard, soak };
+const suites = { rx, paced, tx, million, bridge, 'bridge-soak': bridgeSoak, idle, stall, hoard, soak };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in suites));

@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -27,6 +29,7 @@ constexpr int64_t kBlockedPauseNs = 100'000;
 constexpr uint32_t kFullRound = 64;
 // While frames flow: how often the kernel's drop counters are read and the links looked at.
 constexpr int64_t kHousekeepingNs = 20'000'000;
+constexpr int kNice = -10;
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
@@ -137,6 +140,10 @@ void Bridge::set_audience(const Audience& audience) {
 Status Bridge::run(void (*notify)(void*), void* context) {
   // A pause of 30 us must not become one of 80: the default slack is 50.
   ::prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
+  // A wire goes before the programs of this machine, if we may say so (CAP_SYS_NICE): with two CPUs and three busy
+  // processes the round trip under one TCP stream fell from 570 to 260 us, and the stream gained a tenth. Inline the
+  // flow is a part of the wire.
+  if (!directions_[0]->is_inline()) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
   for (const auto& direction : directions_) direction->discard_stale();
   if (update_links()) notify(context);
   counted_at_ns_ = monotonic_ns();

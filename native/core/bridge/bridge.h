@@ -45,9 +45,9 @@ class Bridge {
 
   // What JavaScript is to see of the next run.
   void set_audience(const Audience& audience);
-  // Forwards until `stop`, on the calling thread; frames that came before it are thrown away and counted. Returns the
-  // failure that ended it, if one did. `notify(context)` is called on this thread when the state of a port has changed,
-  // or there are batches.
+  // Forwards until `stop`, on the calling thread, whose priority it raises; frames that came before it are thrown away
+  // and counted. Returns the failure that ended it, if one did. `notify(context)` is called on this thread when the
+  // state of a port has changed, or there are batches.
   Status run(void (*notify)(void*), void* context);
   // Ends `run`, also one that is only about to begin; any thread. `allow_run` before the next one.
   void stop();

@@ -56,6 +56,7 @@ class Direction {
 
   // For the thread that starts the engine, before it runs. What nobody has taken of an earlier run is gone.
   void set_audience(const Audience& audience);
+  bool is_inline() const { return audience_.is_inline; }
 
   // For the engine's thread.
 
