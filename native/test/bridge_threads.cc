@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "../core/bridge/bridge.h"
 #include "../core/packet_socket.h"
@@ -146,7 +147,74 @@ void says_which_port_cannot_be_opened() {
   EXPECT_EQ(port, 1U);
 }
 
+// Floods the bridge while another thread takes batches and, inline, answers some of them, some too late.
+void batches_cross_threads(bool is_inline) {
+  const Cables cables;
+  uint32_t port = 0;
+  Result<std::unique_ptr<Bridge>> opened = Bridge::open(config(), &port);
+  if (!EXPECT(opened.ok())) return;
+  Bridge& bridge = **opened;
+  Audience audience;
+  audience.tap_every = is_inline ? 0 : 2;
+  audience.is_inline = is_inline;
+  audience.timeout_ns = 2'000'000;
+  bridge.set_audience(audience);
+  Engine engine(&bridge);
+  struct Flood {
+    UniqueFd out;
+    pthread_t thread{};
+  } flood;
+  flood.out = sender("va");
+  constexpr uint64_t kFrames = 20'000;
+  ::pthread_create(
+      &flood.thread, nullptr,
+      [](void* argument) -> void* {
+        uint8_t frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+        for (uint64_t i = 0; i < kFrames; ++i)
+          (void)::send(static_cast<Flood*>(argument)->out.get(), frame, sizeof frame, 0);
+        return nullptr;
+      },
+      &flood);
+  const DirectionCounters& counters = bridge.direction(0).counters();
+  BatchQueue& queue = bridge.direction(0).batches();
+  std::vector<uint8_t> slab(FrameBatch::kMostPacked);
+  uint64_t seen = 0;
+  for (int idle = 0; idle < 100 && settled(counters) < kFrames;) {
+    BatchQueue::Batch* batch = queue.take();
+    if (batch == nullptr) {
+      sleep_ms(1);
+      ++idle;
+      continue;
+    }
+    idle = 0;
+    batch->frames.pack(slab.data(), batch->sequence);
+    seen += batch->frames.count();
+    const uint64_t sequence = batch->sequence;
+    queue.taken(batch);
+    if (!is_inline) continue;
+    if (sequence % 8 == 0) sleep_ms(3);
+    BatchQueue::Batch* held = queue.hold(sequence);
+    if (held == nullptr) continue;
+    auto answer = std::make_unique<Answer>();
+    answer->forwards.assign(held->frames.count(), sequence % 2);
+    if (queue.answer(held, std::move(answer))) bridge.wake();
+  }
+  ::pthread_join(flood.thread, nullptr);
+  for (int i = 0; i < 100 && settled(counters) < kFrames; ++i) sleep_ms(20);
+  engine.end();
+  EXPECT_EQ(engine.error, 0);
+  EXPECT_EQ(counters.received.get(), kFrames);
+  EXPECT_EQ(settled(counters), kFrames);
+  EXPECT(seen > 0);
+  if (is_inline) EXPECT(counters.filtered.get() > 0 && counters.forwarded.get() > 0);
+}
+
+void the_tap_takes_what_it_can() { batches_cross_threads(false); }
+void inline_batches_are_answered_or_late() { batches_cross_threads(true); }
+
 constexpr Test kTests[] = {
+    {"the_tap_takes_what_it_can", the_tap_takes_what_it_can},
+    {"inline_batches_are_answered_or_late", inline_batches_are_answered_or_late},
     {"forwards_while_it_is_watched", forwards_while_it_is_watched},
     {"stops_at_once_and_starts_again", stops_at_once_and_starts_again},
     {"tells_of_a_link_that_goes", tells_of_a_link_that_goes},

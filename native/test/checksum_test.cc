@@ -43,6 +43,10 @@ const Vector kVectors[] = {
      "020000000002020000000001080046000031123440004006395bc0000201c63364020101010012340050000000010000"
      "000260180200250800000101010078",
      54},
+    {"icmp",
+     "0200000000020200000000010800450000291234400040013c69c0000201c63364020800e092123400016e657472696e"
+     "672070696e6773",
+     36},
     {"udp_802_1q",
      "020000000002020000000001810060640800450000231234400040113c5fc0000201c633640212345678000ff7a56e65"
      "7472696e67",
@@ -151,13 +155,19 @@ void leaves_a_route_with_segments_left() {
   EXPECT(!complete_checksum(frame));
 }
 
+void complete_all(Bytes& frame) {
+  complete_ipv4_header(frame);
+  begin_checksum(frame);
+  complete_checksum(frame);
+}
+
 void survives_every_cut() {
   for (const Vector& entry : kVectors) {
     const Bytes good = from_hex(entry.frame);
     for (size_t length = 0; length <= good.size(); ++length) {
       Bytes frame(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length));
       frame.shrink_to_fit();
-      complete_checksum(frame);
+      complete_all(frame);
     }
   }
 }
@@ -171,8 +181,45 @@ void survives_noise() {
       frame[12 + random() % (frame.size() - 12)] = static_cast<uint8_t>(random());
     frame.resize(random() % (frame.size() + 1));
     frame.shrink_to_fit();
-    complete_checksum(frame);
+    complete_all(frame);
   }
+}
+
+uint32_t read16(const Bytes& frame, size_t at) { return static_cast<uint32_t>(frame[at] << 8 | frame[at + 1]); }
+
+void completes_ipv4_headers() {
+  for (const Vector& entry : kVectors) {
+    const Bytes good = from_hex(entry.frame);
+    Bytes frame = good;
+    // Where the header begins in frames without a tag; others are left as they are.
+    const bool plain = read16(frame, 12) == 0x0800;
+    if (plain) frame[24] = frame[25] = 0x5a;
+    complete_ipv4_header(frame);
+    if (!EXPECT(frame == good)) return;
+  }
+}
+
+// As the kernel ends what is begun here: the sum of the message with the pseudo header's in the place of the checksum.
+void begins_what_the_kernel_ends() {
+  int begun = 0;
+  for (const Vector& entry : kVectors) {
+    const Bytes good = from_hex(entry.frame);
+    Bytes frame = good;
+    frame[entry.checksum_at] ^= 0x5a;
+    const PartialChecksum partial = begin_checksum(frame);
+    if (partial.start == 0) continue;
+    ++begun;
+    EXPECT_EQ(partial.start + partial.offset, entry.checksum_at);
+    const bool udp = partial.offset == 6;
+    const size_t end = udp ? partial.start + read16(frame, partial.start + 4) : frame.size();
+    uint64_t sum = 0;
+    for (size_t at = partial.start; at < end; ++at) sum += at % 2 == partial.start % 2 ? frame[at] * 256U : frame[at];
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    // 0 is sent as 0xffff (skb_checksum_help).
+    const uint64_t ended = (~sum & 0xffff) == 0 ? 0xffff : ~sum & 0xffff;
+    EXPECT_EQ(ended, read16(good, entry.checksum_at));
+  }
+  EXPECT(begun >= 6);
 }
 
 }  // namespace
@@ -183,6 +230,8 @@ int main() {
   using namespace netring::test;
   return run_all({
       {"completes_known_frames", completes_known_frames},
+      {"completes_ipv4_headers", completes_ipv4_headers},
+      {"begins_what_the_kernel_ends", begins_what_the_kernel_ends},
       {"leaves_udp_without_checksum", leaves_udp_without_checksum},
       {"writes_udp_over_ipv6_where_it_is_mandatory", writes_udp_over_ipv6_where_it_is_mandatory},
       {"leaves_fragments", leaves_fragments},
