@@ -104,7 +104,17 @@ export class BridgeFeed {
     const deliver = this.#deliver;
     this.#deliver = undefined;
     if (deliver === undefined || this.#inline) return;
-    for (const which of [0, 1] as const) for (let batch; (batch = this.#take(which));) deliver(batch, which);
+    const failures: unknown[] = [];
+    for (const which of [0, 1] as const) {
+      for (let batch; (batch = this.#take(which));) {
+        try {
+          deliver(batch, which);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** Hands out what there is, a bounded number of batches a turn of the loop. */
@@ -179,7 +189,8 @@ export class BridgeFeed {
     else requestCollection();
     const pause = RECLAIM_PAUSES[Math.min(this.#pauses, RECLAIM_PAUSES.length - 1)]!;
     this.#pauses++;
-    this.#reclaim = setTimeout(() => this.#again(), pause);
+    // The engine's own handle keeps the process alive, if it is to be.
+    this.#reclaim = setTimeout(() => this.#again(), pause).unref();
     return false;
   }
 

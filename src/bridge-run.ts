@@ -32,11 +32,12 @@ export class FilterRun {
     });
   }
 
-  /** Verdicts on a batch. When the filter throws, the run ends, and frames that it has not let through are dropped. */
+  /** Verdicts on a batch. When the filter throws, or ends the run otherwise, all of the batch is dropped. */
   readonly judge: Judge = (batch: PacketBatch, direction: BridgeDirection) => {
     const forwards = new Uint8Array(batch.length);
+    if (this.#iterationsLeft <= 0) return forwards;
     try {
-      for (let i = 0; i < forwards.length; i++)
+      for (let i = 0; i < forwards.length && !this.#ended; i++)
         forwards[i] = isForward(this.#filter(new Packet(batch, i), direction), 'the verdict') ? 1 : 0;
     } catch (error) {
       this.end({ reason: error });
@@ -48,7 +49,7 @@ export class FilterRun {
   /** The engine runs now. */
   begin(): void {
     if (this.#iterationsLeft === 0) return this.end();
-    if (this.#iterationsLeft !== Infinity && !this.#ended) this.#idle = setInterval(() => this.#iterated(), this.#pollTimeoutMs);
+    if (this.#iterationsLeft !== Infinity && !this.#ended) this.#idle = setInterval(() => this.#iterated(), this.#pollTimeoutMs).unref();
   }
 
   #iterated(): void {

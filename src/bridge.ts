@@ -59,6 +59,8 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   #running = false;
   #run: FilterRun | undefined;
   #keepsAlive = true;
+  /** A listener that gets the tap's last copies may call `close` again. */
+  #closing = false;
   #previous: BridgeStats;
   #last: BridgeStats | undefined;
 
@@ -156,6 +158,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   /**
    * Changes the filter of one direction. No frame that it holds back is forwarded after this resolves, and none that it lets through is lost.
    * `action` is what happens to frames that the filter picks; null takes the filter away. A bad filter rejects with `Config` and leaves the old one.
+   * Inline, frames that are with the flow already are not judged again.
    */
   async setFilter(direction: BridgeDirection, filter: Filter | null, action: BridgeAction = this.settings.filterAction): Promise<void> {
     this.#assertOpen();
@@ -193,11 +196,15 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
 
   /** Gives everything back to the kernel; idempotent. */
   close(): void {
-    if (this.#last !== undefined) return;
-    this.#halt();
-    this.#last = readBridgeStats(this.#native);
-    this.#native.close();
-    this.#run?.end({ reason: this.#closed() });
+    if (this.#closing) return;
+    this.#closing = true;
+    try {
+      this.#halt();
+    } finally {
+      this.#last = readBridgeStats(this.#native);
+      this.#native.close();
+      this.#run?.end({ reason: this.#closed() });
+    }
   }
 
   [Symbol.dispose](): void {
@@ -218,7 +225,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
       await run.finished;
     } finally {
       signal?.removeEventListener('abort', abort);
-      this.#run = undefined;
+      if (this.#run === run) this.#run = undefined;
     }
   }
 
@@ -236,16 +243,23 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   }
 
   #onWake(): void {
-    const { failure } = this.#native;
+    const { failure, failedStep } = this.#native;
     if (failure !== 0) {
-      this.#halt();
-      const reason = NetringError.fromNative({ errno: failure, step: 'ppoll', interface: this.settings.interfaceA });
-      if (this.#run === undefined) this.emit('error', reason);
-      else this.#run.end({ reason });
+      const reason = NetringError.fromNative({ errno: failure, step: failedStep, interface: this.settings.interfaceA });
+      try {
+        this.#halt();
+      } finally {
+        if (this.#run === undefined) this.emit('error', reason);
+        else this.#run.end({ reason });
+      }
       return;
     }
-    this.#reportChanges();
-    this.#feed.drain();
+    try {
+      this.#reportChanges();
+    } finally {
+      // Also when a listener has thrown: the engine calls only once for all batches that are there.
+      this.#feed.drain();
+    }
   }
 
   #reportChanges(): void {

@@ -291,6 +291,8 @@ export interface NativeBridge {
   readonly linkTypes: [number, number];
   /** errno with which the engine ended by itself; 0. */
   readonly failure: number;
+  /** What failed then: a system call or a socket option. */
+  readonly failedStep: string;
   portState(which: 0 | 1): PortState;
   /** Packed `struct sock_filter`s, empty for none. `dropsMatching`: holds back what the program accepts, else what it refuses. */
   setFilter(which: 0 | 1, filter: Uint8Array, dropsMatching: boolean): void;

@@ -40,6 +40,7 @@ void BridgeWrap::define(Napi::Env env, Napi::Object exports) {
                                         InstanceAccessor<&BridgeWrap::warnings>("warnings"),
                                         InstanceAccessor<&BridgeWrap::link_types>("linkTypes"),
                                         InstanceAccessor<&BridgeWrap::failure>("failure"),
+                                        InstanceAccessor<&BridgeWrap::failed_step>("failedStep"),
                                         InstanceMethod<&BridgeWrap::port_state>("portState"),
                                         InstanceMethod<&BridgeWrap::set_filter>("setFilter"),
                                         InstanceMethod<&BridgeWrap::filter_applied>("filterApplied"),
@@ -126,6 +127,7 @@ void BridgeWrap::start(const Napi::CallbackInfo& info) {
     auto* wrap = static_cast<BridgeWrap*>(self);
     const auto wake = [](void* context) { uv_async_send(static_cast<BridgeWrap*>(context)->wake_); };
     const Status ended = wrap->bridge_->run(wake, wrap);
+    wrap->failed_step_ = ended.step;
     wrap->failure_ = ended.error;
     if (!ended.ok()) wake(wrap);
   };
@@ -242,12 +244,13 @@ Napi::Value BridgeWrap::take(const Napi::CallbackInfo& info) {
   if (batch == nullptr) return env.Null();
   const size_t size = batch->frames.packed_size();
   const SlabPool::Slab slab = pool_->take(size);
-  if (slab.data != nullptr) batch->frames.pack(slab.data, batch->sequence);
-  queue.taken(batch);
+  // Without memory the batch stays where it is, as with live batches that hold too much.
   if (slab.data == nullptr) {
-    environment_.raise(env, Status{ENOMEM, "aligned_alloc"}, names_[0]);
+    queue.put_back(batch);
     return env.Undefined();
   }
+  batch->frames.pack(slab.data, batch->sequence);
+  queue.taken(batch);
   return wrap_slab(env, pool_, slab, size);
 }
 
@@ -276,6 +279,10 @@ Napi::Value BridgeWrap::answer(const Napi::CallbackInfo& info) {
 Napi::Value BridgeWrap::port_state(const Napi::CallbackInfo& info) {
   const PortState state = bridge_ ? bridge_->port_state(which_of(info)) : PortState::kGone;
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(state));
+}
+
+Napi::Value BridgeWrap::failed_step(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), failed_step_.load());
 }
 
 Napi::Value BridgeWrap::failure(const Napi::CallbackInfo& info) {

@@ -38,6 +38,7 @@ class BridgeWrap : public Napi::ObjectWrap<BridgeWrap>, public Closable {
   Napi::Value answer(const Napi::CallbackInfo& info);
   Napi::Value port_state(const Napi::CallbackInfo& info);
   Napi::Value failure(const Napi::CallbackInfo& info);
+  Napi::Value failed_step(const Napi::CallbackInfo& info);
   Napi::Value fds(const Napi::CallbackInfo& info);
   Napi::Value warnings(const Napi::CallbackInfo& info);
   Napi::Value link_types(const Napi::CallbackInfo& info);
@@ -56,8 +57,9 @@ class BridgeWrap : public Napi::ObjectWrap<BridgeWrap>, public Closable {
   // Open while the engine's thread runs.
   uv_async_t* wake_ = nullptr;
   uv_thread_t thread_{};
-  // errno with which the engine ended by itself.
+  // errno with which the engine ended by itself, and what failed.
   std::atomic<int> failure_{0};
+  std::atomic<const char*> failed_step_{""};
 };
 
 }  // namespace netring

@@ -11,6 +11,11 @@ namespace netring {
 
 namespace {
 
+// A super-frame's, with a little to spare for a header that an edit adds.
+constexpr uint32_t kLongestFrame = 65536 + 256;
+// Of one answer: frames of an answer may share their bytes, so that a small one could grow without end here.
+constexpr size_t kMostEdited = size_t{4} << 20;
+
 constexpr size_t kRecordWords = sizeof(PacketRecord) / sizeof(uint32_t);
 
 // The frames of `index` over `bytes` that differ from the batch's own. Lengths are checked; false with an exception
@@ -40,6 +45,12 @@ bool read_edits(Napi::Env env, const Napi::Uint8Array& bytes, const Napi::Uint32
           .ThrowAsJavaScriptException();
       return false;
     }
+    if (record.length > kLongestFrame || answer->bytes.size() + record.length > kMostEdited) {
+      Napi::RangeError::New(env, "frame " + std::to_string(i) + " has " + std::to_string(record.length) +
+                                     " bytes: a frame has at most 65792, and the edited ones of an answer 4194304")
+          .ThrowAsJavaScriptException();
+      return false;
+    }
     Answer::Edit edit;
     edit.index = i;
     edit.offset = static_cast<uint32_t>(answer->bytes.size());
@@ -50,8 +61,9 @@ bool read_edits(Napi::Env env, const Napi::Uint8Array& bytes, const Napi::Uint32
       answer->edits.push_back(edit);
       continue;
     }
-    Napi::RangeError::New(env, "frame " + std::to_string(i) +
-                                   " was a super-frame, to be cut into segments, and is no TCP or UDP message any more")
+    Napi::RangeError::New(env,
+                          "frame " + std::to_string(i) +
+                              " was a super-frame, to be cut into segments, and is no message of that kind any more")
         .ThrowAsJavaScriptException();
     return false;
   }

@@ -156,7 +156,8 @@ PartialChecksum begin_checksum(std::span<uint8_t> frame) {
   const size_t place = checksum_place(&*transport);
   if (place == 0) return {};
   write16(transport->message, place, fold(sum_pseudo_header(*transport)));
-  return {static_cast<uint32_t>(transport->message.data() - frame.data()), static_cast<uint32_t>(place)};
+  return {static_cast<uint32_t>(transport->message.data() - frame.data()), static_cast<uint32_t>(place),
+          transport->protocol == IPPROTO_TCP, transport->ipv6};
 }
 
 }  // namespace netring

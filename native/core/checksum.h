@@ -20,6 +20,8 @@ void complete_ipv4_header(std::span<uint8_t> frame);
 struct PartialChecksum {
   uint32_t start = 0;  // 0: there is none
   uint32_t offset = 0;
+  bool tcp = false;
+  bool ipv6 = false;
 };
 
 // Writes the sum of the pseudo header into the checksum of the TCP or UDP message, from which an egress that cuts a

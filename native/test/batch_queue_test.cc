@@ -122,6 +122,33 @@ void packs_what_packet_index_says() {
   EXPECT_EQ(slab.back(), 2U);
 }
 
+void forgets_room_that_nothing_was_put_into() {
+  BatchQueue queue(Kind::kAnswered, 1);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT(queue.reserve(60, 0));
+    queue.publish();
+    EXPECT(!queue.wants_waking(100, 0));
+    EXPECT(queue.take() == nullptr);
+    EXPECT(queue.settle(kAll) == nullptr);
+  }
+}
+
+void grows_only_for_so_long() {
+  BatchQueue queue(Kind::kAnswered, 2);
+  queue.set_growth(10);
+  EXPECT(put(queue, Frame(60), 100));
+  queue.publish();
+  EXPECT(put(queue, Frame(60), 110));
+  queue.publish();
+  EXPECT(put(queue, Frame(60), 111));
+  queue.publish();
+  BatchQueue::Batch* batch = queue.take();
+  EXPECT_EQ(batch->frames.count(), 2U);
+  queue.put_back(batch);
+  EXPECT_EQ(take(queue), 0U);
+  EXPECT_EQ(take(queue), 1U);
+}
+
 void wakes_once_until_nothing_is_left() {
   BatchQueue queue(Kind::kCopied, 4);
   EXPECT(!queue.wants_waking(100, 10));
@@ -215,6 +242,17 @@ void edits_of_super_frames_stay_super_frames() {
   // No TCP any more: nobody could cut it.
   frame[23] = 1;
   EXPECT(!finish_edit(&header, frame));
+  // Nor when it has become one of another kind.
+  frame[23] = 17;
+  EXPECT(!finish_edit(&header, frame));
+  // The checksum of a message in a tunnel stays the egress's.
+  frame[23] = 47;
+  VnetHeader inner;
+  inner.flags = VnetHeader::kNeedsChecksum;
+  inner.csum_start = 60;
+  inner.csum_offset = 6;
+  EXPECT(finish_edit(&inner, frame));
+  EXPECT_EQ(inner.flags, VnetHeader::kNeedsChecksum);
   // And one without segments is finished here.
   frame[23] = 6;
   header = {};
@@ -235,6 +273,8 @@ int main() {
       {"refuses_a_frame_longer_than_was_reserved", refuses_a_frame_longer_than_was_reserved},
       {"holds_no_more_than_its_frames", holds_no_more_than_its_frames},
       {"packs_what_packet_index_says", packs_what_packet_index_says},
+      {"forgets_room_that_nothing_was_put_into", forgets_room_that_nothing_was_put_into},
+      {"grows_only_for_so_long", grows_only_for_so_long},
       {"wakes_once_until_nothing_is_left", wakes_once_until_nothing_is_left},
       {"settles_in_order_however_the_answers_come", settles_in_order_however_the_answers_come},
       {"an_answer_that_is_being_read_when_the_time_is_up_is_late",

@@ -232,6 +232,8 @@ export class BridgeController {
     try {
       this.#assertAllowed();
     } catch (error) {
+      // Whatever else goes wrong here is no reason to cut a wire that works.
+      if ((error as NetringError).code !== 'ERR_DEFAULT_ROUTE') return;
       this.#closeBridge();
       this.#failed(error);
     }
@@ -254,7 +256,7 @@ export class BridgeController {
     this.#state = 'gone';
     this.#status.set(statusOf('gone', `${name} gone`));
     this.#log.warn(`${name} is gone; waiting for it to come back`);
-    this.#retry.schedule();
+    if (!this.#work.closed) this.#retry.schedule();
   }
 
   #failed(error: unknown): void {

@@ -41,7 +41,7 @@ export function tokenOf(msg: Message): string {
 export function answerOf(msg: Message): BridgeAnswer {
   const { verdict, payload } = msg;
   const frames = framesOf(payload);
-  // A verdict stands by itself: what a flow has put in the place of the frames does not matter then.
+  // A verdict stands by itself: whether a flow has put something else in the place of the frames does not matter then.
   if (verdict !== undefined && verdict !== null)
     return { verdict: verdictOf(verdict), ...(frames === undefined || verdict === 'drop' ? {} : { frames }) };
   if (frames !== undefined) return { frames };

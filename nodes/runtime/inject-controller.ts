@@ -189,6 +189,8 @@ export class InjectController {
     try {
       this.#assertAllowed(sink.interface);
     } catch (error) {
+      // Whatever else goes wrong here is no reason to stop sending.
+      if ((error as NetringError).code !== 'ERR_DEFAULT_ROUTE') return;
       this.#failed(error);
       void this.#closeSink();
     }

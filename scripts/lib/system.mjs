@@ -17,6 +17,7 @@ const WANTED = {
   capinfos: 'wireshark-common',
   iperf3: 'iperf3',
   ping: 'iputils-ping',
+  ethtool: 'ethtool',
   curl: 'curl',
   // Text without a font has no size, and what has no size is not visible.
   chromium: 'chromium fonts-liberation',

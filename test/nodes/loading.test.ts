@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { output } from '../support/process';
 
-/** Loads both nodes with as little of Node-RED as there is, runs one of each, and prints statuses, errors and answers. */
+/** Loads the nodes with as little of Node-RED as there is, runs one of each, and prints statuses, errors and answers. */
 const SCRIPT = `
 const EventEmitter = require('node:events');
 if (process.argv[3]) Object.defineProperty(process, 'platform', { value: process.argv[3] });
@@ -19,7 +19,7 @@ const RED = {
   httpAdmin: { get() {}, post() {} },
   auth: { needsPermission: () => () => {} },
 };
-for (const file of ['capture-in', 'inject-out']) require(process.argv[2] + '/nodes/' + file + '.js')(RED);
+for (const file of ['bridge', 'capture-in', 'inject-out']) require(process.argv[2] + '/nodes/' + file + '.js')(RED);
 for (const [type, constructor] of Object.entries(types)) {
   const note = (said[type] = { statuses: [], errors: [], answers: [] });
   const node = Object.assign(new EventEmitter(), {
@@ -28,8 +28,8 @@ for (const [type, constructor] of Object.entries(types)) {
     send() {}, log() {}, warn() {}, error: (text) => note.errors.push(text),
   });
   Object.setPrototypeOf(constructor.prototype, EventEmitter.prototype);
-  constructor.call(node, { id: type, type, interface: 'lo' });
-  node.emit('input', { payload: Buffer.alloc(60), action: type.includes('capture') ? 'start' : undefined }, () => {}, (error) => note.answers.push(error ? error.message : 'done'));
+  constructor.call(node, { id: type, type, ...(type.includes('bridge') ? { interfaceA: 'lo', interfaceB: 'eth0' } : { interface: 'lo' }) });
+  node.emit('input', { payload: Buffer.alloc(60), action: type.includes('inject') ? undefined : 'start' }, () => {}, (error) => note.answers.push(error ? error.message : 'done'));
   setTimeout(() => node.emit('close', false, () => {}), 300);
 }
 process.once('beforeExit', () => console.log(JSON.stringify(said)));
@@ -54,9 +54,9 @@ describe('loading', () => {
     JSON.parse(output(process.execPath, [join(folder, 'load.js'), where, platform])) as Record<string, Said>;
 
   for (const platform of ['darwin', 'win32']) {
-    it(`on ${platform}: both nodes say "Linux only", in the status, the log and to the sender`, () => {
+    it(`on ${platform}: all nodes say "Linux only", in the status, the log and to the sender`, () => {
       const said = run(dist, platform);
-      assert.deepEqual(Object.keys(said), ['netring-capture-in', 'netring-inject-out']);
+      assert.deepEqual(Object.keys(said), ['netring-bridge', 'netring-capture-in', 'netring-inject-out']);
       for (const { statuses, errors } of Object.values(said)) {
         assert.deepEqual(statuses, ['red Linux only']);
         assert.deepEqual(errors, [`Linux only: this is ${platform}`]);
@@ -65,7 +65,7 @@ describe('loading', () => {
     });
   }
 
-  it('without a binary: both nodes say so, and how to get one', () => {
+  it('without a binary: all nodes say so, and how to get one', () => {
     cpSync(join(dist, 'src'), join(folder, 'package', 'dist', 'src'), { recursive: true });
     cpSync(join(dist, 'nodes'), join(folder, 'package', 'dist', 'nodes'), { recursive: true });
     writeFileSync(join(folder, 'package', 'package.json'), '{}');

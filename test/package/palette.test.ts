@@ -88,6 +88,7 @@ describe('the package', function () {
         ['category', 'color', 'defaults', 'icon', 'inputs', 'outputs'].filter((key) => !keys.includes(key)),
       ]),
       [
+        ['netring-bridge', []],
         ['netring-capture-in', []],
         ['netring-inject-out', []],
       ],
@@ -128,12 +129,13 @@ describe('the package', function () {
       await upload(red, join(folder, packed.filename));
     });
 
-    it('has both nodes, without a restart', async () => {
+    it('has all nodes, without a restart', async () => {
       const sets = (await (await red.request('/nodes', { headers: { Accept: 'application/json' } })).json()) as Record<string, unknown>[];
       const ours = sets.filter((set) => set['module'] === '@netring/node-red');
       assert.deepEqual(
         ours.map((set) => [set['types'], set['enabled'], set['err']]),
         [
+          [['netring-bridge'], true, undefined],
           [['netring-capture-in'], true, undefined],
           [['netring-inject-out'], true, undefined],
         ],
@@ -161,7 +163,7 @@ describe('the package', function () {
 
     it('serves the icons of the package', async () => {
       const icons = (await (await red.request('/icons')).json()) as Record<string, string[]>;
-      assert.deepEqual(icons['@netring/node-red']?.sort(), ['netring-capture-in.svg', 'netring-inject-out.svg']);
+      assert.deepEqual(icons['@netring/node-red']?.sort(), ['netring-bridge.svg', 'netring-capture-in.svg', 'netring-inject-out.svg']);
       const served = await (await red.request('/icons/@netring/node-red/netring-capture-in.svg')).text();
       assert.equal(served, readFileSync(join(root, 'icons', 'netring-capture-in.svg'), 'utf8'));
     });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { footprint } from '../support/process';
+import { BridgeLab, SERVER } from '../support/bridge-lab';
 import { Lab, promiscuity } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
 import { until } from '../support/wait';
@@ -182,6 +183,52 @@ describe('in the real Node-RED', function () {
     assert.ok(after.rssBytes <= before.rssBytes + 64 * MiB, found);
     await red.deploy([TAB]);
     assert.deepEqual([promiscuity(a), promiscuity(b)], [0, 0]);
+  });
+
+  it('redeploys of a bridge under traffic leave nothing behind, and the wire is there after each', async function () {
+    this.timeout(120_000);
+    const ends = new BridgeLab();
+    lab.defer(() => ends.close());
+    await ends.hosts();
+    const { left, right } = ends;
+    const ping = (): Promise<string> => ends.client('ping', ['-n', '-c', '1', '-W', '1', SERVER]);
+    const flow = (round: number): FlowNode[] => [
+      TAB,
+      node(
+        'bridge',
+        'netring-bridge',
+        {
+          interfaceA: left.a,
+          interfaceB: right.a,
+          mode: round % 2 === 0 ? 'forward' : 'inline',
+          tap: 'all',
+          aBlockCount: 16 + (round % 4),
+        },
+        ['judge'],
+        ['judge'],
+        [],
+      ),
+      func('judge', `if (msg.bridge.token) return msg;`, ['bridge']),
+    ];
+    const rounds = async (from: number, to: number): Promise<void> => {
+      for (let round = from; round < to; round++) {
+        const old = packetSockets();
+        await red.deploy(flow(round), 'nodes');
+        const renewed = (): boolean => packetSockets().length === 6 && packetSockets().every((inode) => !old.includes(inode));
+        await until(renewed, 5000, `new sockets in round ${round}`);
+        if (round % 10 === 0) await until(async () => / 0% packet loss/.test(await ping()), 5000, `a wire in round ${round}`);
+      }
+    };
+    await rounds(0, 10);
+    const before = footprint(red.pid);
+    await rounds(10, 60);
+    const after = footprint(red.pid);
+    const found = JSON.stringify({ before, after });
+    assert.ok(after.descriptors <= before.descriptors + 2, found);
+    assert.ok(after.threads <= before.threads, found);
+    assert.ok(after.rssBytes <= before.rssBytes + 64 * MiB, found);
+    await red.deploy([TAB]);
+    assert.deepEqual([promiscuity(left.a), promiscuity(right.a), packetSockets().length], [0, 0, 0]);
   });
 
   it('ends cleanly with open nodes', async () => {

@@ -5,7 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PacketBatch, type BridgeAction, type BridgeDirection, type Packet } from '@netring/node-red';
+import { PacketBatch, type BridgeAction, type BridgeDirection, type Packet } from '@netring/node-red';
+import { promiscuity } from '../support/lab';
 import { until } from '../support/wait';
 import { CountingWitness, flood, numberedFrame, sendFrames, Witness } from '../support/witness';
 import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER } from '../support/bridge-lab';
@@ -93,6 +94,27 @@ describe('Bridge: the tap', () => {
     assert.ok(aToB.tapShed > 10_000, `${aToB.tapShed} left out`);
     assert.equal(copies + aToB.tapShed, aToB.forwarded);
     assertLedger(aToB);
+  });
+
+  it('ends whole when a listener throws, or closes it', async () => {
+    await lab.wires();
+    for (const throws of [true, false]) {
+      const wire = lab.open({ aBlockTimeoutMs: 60_000 });
+      const onBatch = (): void => {
+        if (throws) throw new Error('broken listener');
+        wire.close();
+      };
+      wire.start({ tap: { onBatch } });
+      await sendFrames(lab, lab.left.b, [frame('last copy')], lab.left.namespace);
+      await until(() => wire.cumulativeStats().aToB.forwarded === 1, 5000, 'the frame');
+      try {
+        wire.close();
+      } catch (error) {
+        assert.match((error as Error).message, /broken listener/);
+      }
+      assert.equal(promiscuity(lab.left.a), 0);
+      assert.equal(wire.cumulativeStats().aToB.forwarded, 1);
+    }
   });
 
   it('bounds what a hoarding flow can hold', async () => {
@@ -226,6 +248,7 @@ describe('Bridge: inline', () => {
     wire.stop();
     wire.start({ inline: { timeoutMs: 50, default: 'drop', onBatch: () => undefined } });
     assert.ok(lab.loses('-c', '2', '-i', '0.1', '-W', '1', SERVER));
+    wire.stop();
     assertLedger(wire.cumulativeStats().aToB);
   });
 
@@ -279,6 +302,38 @@ describe('Bridge: inline', () => {
     );
     await sendFrames(lab, lab.left.b, [frame('short')], lab.left.namespace);
     await until(() => wire.cumulativeStats().aToB.tooLarge === 1, 5000, 'the count');
+  });
+
+  it('frames that the filter holds back reach no flow and take no place', async () => {
+    await lab.wires();
+    const lengths: number[] = [];
+    const noise = `4\n40 0 0 12\n21 0 1 ${0x88b5}\n6 0 0 262144\n6 0 0 0`;
+    const wire = lab.bridge(
+      { filterAToB: noise, filterAction: 'drop' },
+      { inline: { timeoutMs: 60_000, onBatch: (batch, _direction, token) => void (lengths.push(batch.length), wire.answer(token)) } },
+    );
+    const far = await Witness.open(lab, lab.right.b, { namespace: lab.right.namespace });
+    await flood(lab, lab.left.b, { count: 5000, rate: 50_000, namespace: lab.left.namespace });
+    const wanted = Buffer.alloc(60, 0x77);
+    await sendFrames(lab, lab.left.b, [wanted], lab.left.namespace);
+    assert.deepEqual(hex(await far.expect(1)), [wanted.toString('hex')]);
+    assert.deepEqual(lengths, [1]);
+    assert.equal(wire.cumulativeStats().aToB.filtered, 5000);
+  });
+
+  it('an answer cannot grow without end', async () => {
+    await lab.wires();
+    const tokens: { token: string; length: number }[] = [];
+    const wire = lab.bridge(
+      {},
+      { inline: { timeoutMs: 5000, onBatch: ({ length }, _direction, token) => void tokens.push({ token, length }) } },
+    );
+    await sendFrames(lab, lab.left.b, [frame('one')], lab.left.namespace);
+    await until(() => tokens.length === 1, 5000, 'the batch');
+    const { token, length } = tokens[0]!;
+    const huge = PacketBatch.from([Buffer.alloc(4 << 20)]).select(Array<number>(length).fill(0));
+    assert.throws(() => wire.answer(token, { frames: huge }), { name: 'RangeError', message: /at most 65792/ });
+    assert.equal(wire.answer(token), true);
   });
 
   it('a stop gives what is out what it would get in the end', async () => {
@@ -363,6 +418,18 @@ describe('Bridge: run', () => {
       { code: 'ECANCELED' },
     );
     assertLedger(wire.cumulativeStats().aToB);
+  });
+
+  it('a run that follows a stop at once is a run of its own', async () => {
+    await lab.wires();
+    const wire = lab.open();
+    const first = wire.run(() => 'forward');
+    wire.stop();
+    const second = wire.run(() => 'forward');
+    await first;
+    assert.equal(wire.running, true);
+    wire.stop();
+    await second;
   });
 
   it('runIterations counts batches, and the waits for them', async () => {

@@ -51,6 +51,21 @@ describe('Bridge', () => {
     assertLedger(bToA);
   });
 
+  it('BR-02 a port that cannot cut super-frames itself: the kernel does, and nothing stalls', async () => {
+    await lab.hosts();
+    output('ethtool', ['-K', lab.left.a, 'tso', 'off', 'gso', 'off', 'tx', 'off']);
+    const wire = lab.bridge();
+    lab.start('iperf3', ['-s', '-1'], { namespace: lab.right.namespace });
+    await sleep(300);
+    const report = JSON.parse(output('iperf3', ['-c', SERVER, '-R', '-n', '100M', '--json'], { namespace: lab.left.namespace })) as {
+      end: { sum_received: { seconds: number; bytes: number } };
+    };
+    assert.ok(report.end.sum_received.seconds < 5, `${report.end.sum_received.seconds} s for 100 MB`);
+    const { bToA } = wire.cumulativeStats();
+    assert.equal(bToA.ringFull + bToA.errors, 0);
+    assertLedger(bToA);
+  });
+
   it('BR-03 fragments of 60 000 bytes', async () => {
     await lab.hosts();
     lab.bridge();

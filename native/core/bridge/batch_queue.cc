@@ -22,7 +22,8 @@ bool BatchQueue::reserve(uint32_t length, int64_t now_ns) {
   if (filling_ == nullptr && !flight_.empty()) {
     // What nobody has taken yet grows on: the later the other side comes, the fewer and larger batches it finds.
     Batch* last = flight_.back();
-    if (last->state == State::kReady && !last->settling && !last->full) filling_ = last;
+    if (last->state == State::kReady && !last->settling && !last->full && now_ns - last->first_ns <= growth_ns_)
+      filling_ = last;
   }
   if (filling_ != nullptr) {
     filling_->state = State::kFilling;
@@ -58,6 +59,11 @@ void BatchQueue::publish() {
   if (filling_ == nullptr) return;
   const std::scoped_lock lock(mutex_);
   filling_->state = State::kReady;
+  if (filling_->frames.count() == 0) {
+    // Room was reserved for frames that were then held back.
+    flight_.pop_back();
+    free_locked(filling_);
+  }
   filling_ = nullptr;
 }
 
@@ -127,6 +133,12 @@ void BatchQueue::taken(Batch* batch) {
     std::erase(flight_, batch);
     free_locked(batch);
   }
+}
+
+void BatchQueue::put_back(Batch* batch) {
+  const std::scoped_lock lock(mutex_);
+  batch->state = State::kReady;
+  if (batch->finished) free_locked(batch);
 }
 
 BatchQueue::Batch* BatchQueue::hold(uint64_t sequence) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -50,6 +51,9 @@ class BatchQueue {
 
   BatchQueue(Kind kind, uint32_t batches);
 
+  // How long a batch grows that nobody takes; with no other thread about.
+  void set_growth(int64_t ns) { growth_ns_ = ns; }
+
   // For the engine's thread.
 
   // Makes sure that a frame of `length` bytes can be appended; false when all batches are out.
@@ -60,7 +64,7 @@ class BatchQueue {
     filling_->frames.append(received, header, length);
     return true;
   }
-  // Lets the other side have what was appended.
+  // Lets the other side have what was appended, if anything was.
   void publish();
   // Whether the other side has found nothing and there is now something that is full, or older than `gather_ns`. True
   // once, until it has found nothing again.
@@ -80,6 +84,8 @@ class BatchQueue {
   // The next batch to copy, or null; `taken` when it is copied.
   Batch* take();
   void taken(Batch* batch);
+  // Instead of `taken`: it could not be copied now.
+  void put_back(Batch* batch);
   // A batch that waits for an answer, kept from being used again until `answer` or `taken`; null for one that does not
   // wait (any more).
   Batch* hold(uint64_t sequence);
@@ -100,6 +106,7 @@ class BatchQueue {
   std::vector<std::unique_ptr<Batch>> batches_;
   Batch* filling_ = nullptr;
   uint64_t next_sequence_ = 0;
+  int64_t growth_ns_ = std::numeric_limits<int64_t>::max();
 
   std::mutex mutex_;
   std::vector<Batch*> free_;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "../clock.h"
 #include "../packet_socket.h"
@@ -31,7 +30,8 @@ constexpr uint32_t kFullRound = 64;
 constexpr int64_t kHousekeepingNs = 20'000'000;
 constexpr int kNice = -10;
 constexpr int64_t kNsPerMs = 1'000'000;
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+// The same while none do.
+constexpr int64_t kIdleLookNs = 1'000'000'000;
 
 Result<UniqueFd> open_sender(int ifindex, uint32_t send_buffer, bool qdisc_bypass, bool with_header) {
   Result<UniqueFd> socket = open_packet_socket();
@@ -145,7 +145,9 @@ Status Bridge::run(void (*notify)(void*), void* context) {
   // flow is a part of the wire.
   if (!directions_[0]->is_inline()) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
   for (const auto& direction : directions_) direction->discard_stale();
-  if (update_links()) notify(context);
+  update_links();
+  // What an earlier run's last call has told may never have arrived.
+  notify(context);
   counted_at_ns_ = monotonic_ns();
   counted_ = true;
   int64_t now = counted_at_ns_;
@@ -159,10 +161,14 @@ Status Bridge::run(void (*notify)(void*), void* context) {
       blocked |= direction->step(now, &count) == Direction::Progress::kBlocked;
       moved += count;
     }
-    if (moved > 0) counted_ = false;
+    if (moved > 0 || blocked) counted_ = false;
     now = monotonic_ns();
-    if (!counted_ && now - counted_at_ns_ >= kHousekeepingNs) keep_house(notify, context);
-    int64_t due = counted_ ? kNever : now + kHousekeepingNs;
+    const int64_t house_due = counted_at_ns_ + (counted_ ? kIdleLookNs : kHousekeepingNs);
+    if (now >= house_due) {
+      ended = keep_house(notify, context);
+      if (!ended.ok()) break;
+    }
+    int64_t due = now + (counted_ ? kIdleLookNs : kHousekeepingNs);
     for (const auto& direction : directions_) {
       if (direction->wants_waking(now)) notify(context);
       due = std::min(due, direction->due_ns());
@@ -170,7 +176,7 @@ Status Bridge::run(void (*notify)(void*), void* context) {
     if (blocked) {
       ended = wait(Watch::kStop, kBlockedPauseNs);
     } else if (moved == 0) {
-      ended = wait(Watch::kAll, due == kNever ? -1 : std::max<int64_t>(due - now, 0));
+      ended = wait(Watch::kAll, std::max<int64_t>(due - now, 0));
       if (update_links()) notify(context);
     } else if (moved >= kBusyFrames && moved < kFullRound) {
       ended = wait(Watch::kStop, kBusyPauseNs);
@@ -184,18 +190,21 @@ Status Bridge::run(void (*notify)(void*), void* context) {
   return ended;
 }
 
-void Bridge::keep_house(void (*notify)(void*), void* context) {
+Status Bridge::keep_house(void (*notify)(void*), void* context) {
   counted_at_ns_ = monotonic_ns();
   counted_ = true;
   read_kernel_counters();
   if (update_links()) notify(context);
+  for (const auto& direction : directions_)
+    if (direction->stuck()) return Status{EIO, "PACKET_RX_RING"};
+  return {};
 }
 
 void Bridge::read_kernel_counters() {
   for (const auto& direction : directions_) direction->read_kernel_counters();
 }
 
-// Sleeps until something happens, or for the time (-1: any). The ring of a blocked direction would be readable without
+// Sleeps until something happens, or for the time. The ring of a blocked direction would be readable without
 // end, hence kStop.
 Status Bridge::wait(Watch watch, int64_t timeout_ns) {
   std::array<pollfd, 5> polled{};
@@ -210,7 +219,7 @@ Status Bridge::wait(Watch watch, int64_t timeout_ns) {
   }
   const timespec timeout = {static_cast<time_t>(timeout_ns / 1'000'000'000),
                             static_cast<long>(timeout_ns % 1'000'000'000)};
-  const int ready = ::ppoll(polled.data(), count, timeout_ns < 0 ? nullptr : &timeout, nullptr);
+  const int ready = ::ppoll(polled.data(), count, &timeout, nullptr);
   if (ready < 0 && errno != EINTR) return Status::failed("ppoll");
   if (ready <= 0) return {};
   for (nfds_t i = frames; i < count; ++i) {

@@ -73,7 +73,7 @@ class Bridge {
   bool update_links();
   enum class Watch : uint8_t { kStop, kAll };
   Status wait(Watch watch, int64_t timeout_ns);
-  void keep_house(void (*notify)(void*), void* context);
+  Status keep_house(void (*notify)(void*), void* context);
 
   // Destroyed in reverse order: what looks at sockets goes before them.
   std::vector<std::string> warnings_;

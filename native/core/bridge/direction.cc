@@ -75,9 +75,9 @@ Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
       const bool was_queued = frame.queued;
       if (!accept(&frame, queued)) continue;
       if (was_queued) ++queued;
-      if (audience_.tap_every != 0) tap(frame, now_ns);
-      transmitter_.add(frame.header, frame.frame(), frame.length);
+      if (transmitter_.add(frame.header, frame.frame(), frame.length) && audience_.tap_every != 0) tap(frame, now_ns);
     }
+    taken_ += slots_;
     counters_.received.add(slots_);
     counters_.bytes.add(bytes);
     tap_.publish();
@@ -106,6 +106,7 @@ Direction::Progress Direction::step_inline(int64_t now_ns, uint32_t* moved) {
     bytes += frame.original_length;
     if (accept(&frame, 0) && !inline_.append(frame, frame.header, frame.length)) counters_.errors.add(1);
   }
+  taken_ += slots;
   counters_.received.add(slots);
   counters_.bytes.add(bytes);
   inline_.publish();
@@ -234,8 +235,11 @@ void Direction::give_up_flight() {
 void Direction::set_audience(const Audience& audience) {
   counters_.tap_shed.add(tap_.clear());
   inline_.clear();
+  // A frame must not be late because one before it is: it would be after an eighth of the time at the earliest.
+  inline_.set_growth(audience.timeout_ns == kNever ? kNever : audience.timeout_ns / 8);
   audience_ = audience;
   until_tapped_ = 1;
+  fruitless_looks_ = 0;
 }
 
 void Direction::stale(uint32_t count) {
@@ -249,6 +253,10 @@ void Direction::read_kernel_counters() {
   if (::getsockopt(receiver_->fd(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0) return;
   counters_.received.add(statistics.tp_drops);
   counters_.kernel_drops.add(statistics.tp_drops);
+  ReceivedFrame frame;
+  const bool fruitless = statistics.tp_drops > 0 && taken_ == taken_at_look_ && !receiver_->peek(0, &frame);
+  fruitless_looks_ = fruitless ? fruitless_looks_ + 1 : 0;
+  taken_at_look_ = taken_;
 }
 
 void Direction::set_filter(std::unique_ptr<BridgeFilter> filter) {

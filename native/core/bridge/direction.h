@@ -73,6 +73,10 @@ class Direction {
   void finish();
   // Takes over what the kernel has counted since the last call; its own counters are cleared by reading.
   void read_kernel_counters();
+  // Whether the ring has stopped for good: the kernel drops all that comes, and the ring is empty. A V2 ring does that
+  // after a frame whose segmentation no virtio_net header can express, SCTP's for one: tpacket_rcv() marks the slot as
+  // taken, refuses the frame, and never comes past that slot again.
+  bool stuck() const { return fruitless_looks_ >= 2; }
 
   // For any thread.
 
@@ -113,6 +117,11 @@ class Direction {
   // Slots from the receiver's cursor on that hold the frames of the transmitter.
   uint32_t slots_ = 0;
   uint32_t until_tapped_ = 1;
+  // Looks at the kernel's counters, one after the other, that found drops and an empty ring that nothing had come out
+  // of.
+  uint32_t fruitless_looks_ = 0;
+  uint64_t taken_ = 0;
+  uint64_t taken_at_look_ = 0;
   // The batch that is being sent, and how far it and its edits have come.
   BatchQueue::Batch* settling_ = nullptr;
   uint32_t next_frame_ = 0;

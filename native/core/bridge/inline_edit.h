@@ -11,7 +11,7 @@ namespace netring {
 
 // Makes the checksums of a changed frame fit its bytes. `header` is that of the original and becomes that of the frame:
 // a super-frame stays one, with the sum of its pseudo header for the egress to begin from; what else the sender had
-// left to its hardware is finished here. False for a super-frame that is no TCP or UDP message any more, which no
+// left to its hardware is finished here. False for a super-frame that is no message of its kind any more, which no
 // egress could cut.
 bool finish_edit(VnetHeader* header, std::span<uint8_t> frame);
 

@@ -21,10 +21,10 @@ constexpr int64_t kMostBlockedNs = 100'000'000;
 Transmitter::Transmitter(Sender* sender, const LinkWatch* out, DirectionCounters* counters)
     : sender_(sender), out_(out), counters_(counters) {}
 
-void Transmitter::add(const uint8_t* header, uint8_t* frame, uint32_t length) {
+bool Transmitter::add(const uint8_t* header, uint8_t* frame, uint32_t length) {
   if (!link_takes(FrameLimit{out_->info().mtu}, header, frame, length)) {
     counters_->too_large.add(1);
-    return;
+    return false;
   }
   const bool plain = is_plain(header);
   plain_[count_] = plain;
@@ -33,6 +33,7 @@ void Transmitter::add(const uint8_t* header, uint8_t* frame, uint32_t length) {
   message.msg_iov = &parts_[count_][plain ? 1 : 0];
   message.msg_iovlen = plain ? 1 : 2;
   ++count_;
+  return true;
 }
 
 bool Transmitter::flush() {

@@ -31,9 +31,9 @@ class Transmitter {
   Transmitter& operator=(const Transmitter&) = delete;
 
   bool full() const { return count_ == kBatch; }
-  // Adds a frame of at least 14 bytes, or counts why not. Header and frame stay where they are until `flush` has
-  // returned true.
-  void add(const uint8_t* header, uint8_t* frame, uint32_t length);
+  // Adds a frame of at least 14 bytes; false when the link takes none of its length, which is counted. Header and frame
+  // stay where they are until `flush` has returned true.
+  bool add(const uint8_t* header, uint8_t* frame, uint32_t length);
   // False when the port takes nothing at the moment. After true nothing is left.
   bool flush();
   // Gives up, and counts, what a blocked port has held up.
