@@ -2,7 +2,7 @@
 import { isPacketBatch, type FrameLike, type PacketBatch } from '../../src/batch';
 import type { BridgeAnswer } from '../../src/bridge-feed';
 import type { BridgeAction, BridgeDirection } from '../../src/options/values';
-import type { CaptureMessage, LossesSince } from './capture-output';
+import { ringInfo, type CaptureMessage, type LossesSince } from './capture-output';
 import { shown, type Message } from './control';
 
 export interface BridgeMessage extends CaptureMessage {
@@ -11,20 +11,7 @@ export interface BridgeMessage extends CaptureMessage {
 }
 
 export function bridgeMessage(batch: PacketBatch, bridge: BridgeMessage['bridge'], losses: ReturnType<LossesSince>): BridgeMessage {
-  return {
-    topic: batch.interface,
-    payload: batch,
-    ring: {
-      interface: batch.interface,
-      seqNum: batch.seqNum,
-      packets: batch.length,
-      bytes: batch.byteLength,
-      tsFirst: batch.tsFirst,
-      tsLast: batch.tsLast,
-      ...losses,
-    },
-    bridge,
-  };
+  return { topic: batch.interface, payload: batch, ring: ringInfo(batch, losses), bridge };
 }
 
 /** The token of a message that comes back. Throws TypeError when it has none. */

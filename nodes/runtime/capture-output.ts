@@ -27,6 +27,12 @@ export interface CaptureMessage extends Message {
 /** Losses since they were last asked for. */
 export type LossesSince = () => { drops: number; freezes: number };
 
+/** What a message tells about the batch that it carries. */
+export function ringInfo(batch: PacketBatch, losses: ReturnType<LossesSince>): RingInfo {
+  const { interface: name, seqNum, length: packets, byteLength: bytes, tsFirst, tsLast } = batch;
+  return { interface: name, seqNum, packets, bytes, tsFirst, tsLast, ...losses };
+}
+
 export interface OutputContext {
   /** Takes the next batch out of the ring; null when there is none. */
   take(): PacketBatch | null;
@@ -83,16 +89,7 @@ class BlockOutput implements CaptureOutput {
       const batch = context.take();
       if (batch === null) return false;
       if (!context.wired()) continue;
-      const ring = {
-        interface: batch.interface,
-        seqNum: batch.seqNum,
-        packets: batch.length,
-        bytes: batch.byteLength,
-        tsFirst: batch.tsFirst,
-        tsLast: batch.tsLast,
-        ...context.losses(),
-      };
-      context.send({ topic: batch.interface, payload: this.#payload(batch), ring });
+      context.send({ topic: batch.interface, payload: this.#payload(batch), ring: ringInfo(batch, context.losses()) });
     }
     return true;
   }
