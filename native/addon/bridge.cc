@@ -5,6 +5,7 @@
 #include "../core/packet_socket.h"
 #include "arguments.h"
 #include "bridge_answer.h"
+#include "listener.h"
 #include "loop_handle.h"
 #include "slab_buffer.h"
 
@@ -176,12 +177,7 @@ bool BridgeWrap::read_audience(const Napi::Object& object, Audience* audience) {
 void BridgeWrap::notify() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  listener_.Value().MakeCallback(env.Global(), 0, nullptr);
-  if (env.IsExceptionPending()) {
-    napi_value error = nullptr;
-    napi_get_and_clear_last_exception(env, &error);
-    napi_fatal_exception(env, error);
-  }
+  call_listener(env, listener_.Value(), {});
 }
 
 void BridgeWrap::ref(const Napi::CallbackInfo& /*info*/) {

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "../core/packet_socket.h"
+#include "listener.h"
 #include "loop_handle.h"
 
 namespace netring {
@@ -142,15 +143,8 @@ void LoopRegistration::emit(LoopEvent event, int detail) {
   if (listener_.IsEmpty()) return;
   const Napi::Env env = env_;
   const Napi::HandleScope scope(env);
-  // MakeCallback runs the microtasks after it. An exception of the listener is the process's to handle, as with any
-  // callback of Node's.
-  listener_.MakeCallback(env.Global(),
-                         {Napi::Number::New(env, static_cast<uint32_t>(event)), Napi::Number::New(env, detail)});
-  if (env.IsExceptionPending()) {
-    napi_value error = nullptr;
-    napi_get_and_clear_last_exception(env, &error);
-    napi_fatal_exception(env, error);
-  }
+  call_listener(env, listener_.Value(),
+                {Napi::Number::New(env, static_cast<uint32_t>(event)), Napi::Number::New(env, detail)});
 }
 
 }  // namespace netring

@@ -318,8 +318,7 @@ describe('inject-out', () => {
       assert.match(await flow.refused({ payload: numberedFrame(1) }), /interface not found: late0/);
       for (let round = 0; round < 2; round++) {
         lab.ip('link add late0 type veth peer name late1');
-        lab.ip('link set late1 up');
-        lab.ip('link set late0 up');
+        for (const name of ['late1', 'late0']) lab.ip(`link set ${name} up addrgenmode none`);
         await until(() => flow.statuses.at(-1)!.fill === 'green', 4000, 'green');
         const witness = await Witness.open(lab, 'late1');
         await flow.accepted({ payload: numberedFrame(round) });
