@@ -41,7 +41,8 @@
         "core/slab_pool.cc",
         "core/tx_ring.cc"
       ],
-      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      # In a worker that is being terminated no exception can be thrown, and without the last one node-addon-api ends the process.
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "conditions": [["OS!='linux'", {"type": "none", "sources=": []}]]
     },
     {

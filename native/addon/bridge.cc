@@ -32,6 +32,21 @@ uint32_t which_of(const Napi::CallbackInfo& info) {
   return info[0].IsNumber() && info[0].As<Napi::Number>().Uint32Value() == 1 ? 1 : 0;
 }
 
+// Threads are libuv's: those of libpthread have versions that older C libraries lack.
+void close_together(std::array<Bridge::Part, 6> parts) {
+  const auto close = [](void* argument) {
+    auto* part = static_cast<Bridge::Part*>(argument);
+    part->receiver.reset();
+    part->socket.reset();
+  };
+  std::array<uv_thread_t, 6> threads{};
+  std::array<bool, 6> started{};
+  for (size_t i = 0; i < parts.size(); ++i) started[i] = uv_thread_create(&threads[i], close, &parts[i]) == 0;
+  // What has no thread is closed with the array.
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (started[i]) uv_thread_join(&threads[i]);
+}
+
 }  // namespace
 
 void BridgeWrap::define(Napi::Env env, Napi::Object exports) {
@@ -155,6 +170,7 @@ void BridgeWrap::close(const Napi::CallbackInfo& /*info*/) { close_native(); }
 void BridgeWrap::close_native() {
   if (!bridge_) return;
   end_thread();
+  close_together(bridge_->take_apart());
   bridge_.reset();
   pool_->close();
   environment_.remove(this);

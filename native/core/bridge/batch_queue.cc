@@ -14,7 +14,11 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 }  // namespace
 
-BatchQueue::BatchQueue(Kind kind, uint32_t batches) : kind_(kind), most_(batches) { batches_.reserve(batches); }
+BatchQueue::BatchQueue(Kind kind, uint32_t batches) : kind_(kind), most_(batches) {
+  // Neither grows while the lock is held.
+  for (std::vector<Batch*>* list : {&free_, &flight_}) list->reserve(batches);
+  batches_.reserve(batches);
+}
 
 bool BatchQueue::reserve(uint32_t length, int64_t now_ns) {
   if (filling_ != nullptr && filling_->frames.fits(length)) return true;
@@ -104,7 +108,7 @@ int64_t BatchQueue::oldest_ns() {
 void BatchQueue::finish() {
   const std::scoped_lock lock(mutex_);
   Batch* batch = flight_.front();
-  flight_.pop_front();
+  flight_.erase(flight_.begin());
   if (batch->state == State::kTaking) {
     batch->finished = true;
     return;

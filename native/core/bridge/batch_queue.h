@@ -4,7 +4,6 @@
 #define NETRING_CORE_BRIDGE_BATCH_QUEUE_H_
 
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -111,7 +110,7 @@ class BatchQueue {
   std::mutex mutex_;
   std::vector<Batch*> free_;
   // In the order of their frames.
-  std::deque<Batch*> flight_;
+  std::vector<Batch*> flight_;
   bool hungry_ = true;
 };
 

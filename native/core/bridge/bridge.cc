@@ -2,12 +2,10 @@
 
 #include <linux/if_packet.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -60,33 +58,15 @@ PortState state_of(const LinkWatch& link) {
 
 }  // namespace
 
-// Closing a packet socket waits for a grace period or two of RCU, 8 to 30 ms. One after the other the six of them kept
-// the wire cut for 100 ms when it was opened anew, together 25.
-Bridge::~Bridge() {
+std::array<Bridge::Part, 6> Bridge::take_apart() {
   for (auto& direction : directions_) direction.reset();
-  struct Task {
-    std::unique_ptr<Receiver> receiver;
-    UniqueFd socket;
-    pthread_t thread{};
-    bool started = false;
-  };
-  std::array<Task, 6> tasks;
+  std::array<Part, 6> parts;
   for (uint32_t which = 0; which < 2; ++which) {
-    tasks[which].receiver = std::move(receivers_[which]);
-    tasks[2 + which].socket = std::move(senders_[which].plain);
-    tasks[4 + which].socket = std::move(senders_[which].with_header);
+    parts[which].receiver = std::move(receivers_[which]);
+    parts[2 + which].socket = std::move(senders_[which].plain);
+    parts[4 + which].socket = std::move(senders_[which].with_header);
   }
-  const auto close = [](void* argument) -> void* {
-    auto* task = static_cast<Task*>(argument);
-    task->receiver.reset();
-    task->socket.reset();
-    return nullptr;
-  };
-  for (Task& task : tasks) task.started = ::pthread_create(&task.thread, nullptr, close, &task) == 0;
-  for (Task& task : tasks) {
-    if (task.started) ::pthread_join(task.thread, nullptr);
-    if (!task.started) close(&task);
-  }
+  return parts;
 }
 
 Result<std::unique_ptr<Bridge>> Bridge::open(const BridgeConfig& config, uint32_t* port) {
@@ -143,7 +123,7 @@ Status Bridge::run(void (*notify)(void*), void* context) {
   // A wire goes before the programs of this machine, if we may say so (CAP_SYS_NICE): with two CPUs and three busy
   // processes the round trip under one TCP stream fell from 570 to 260 us, and the stream gained a tenth. Inline the
   // flow is a part of the wire.
-  if (!directions_[0]->is_inline()) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+  if (!directions_[0]->is_inline()) ::setpriority(PRIO_PROCESS, 0, kNice);
   for (const auto& direction : directions_) direction->discard_stale();
   update_links();
   // What an earlier run's last call has told may never have arrived.
