@@ -112,12 +112,13 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   }
 
   /**
-   * Starts forwarding, on a thread of its own; does nothing on a bridge that runs. Frames received before are thrown away and counted. Keeps the
-   * process alive.
+   * Starts forwarding, on a thread of its own; does nothing on a bridge that runs, and throws `EALREADY` when it were to get another audience.
+   * Frames received before are thrown away and counted as `kernelDrops`. Keeps the process alive.
    */
   start(audience: BridgeAudience = {}): this {
     this.#assertOpen();
     if (!this.#running) this.#begin(this.#feed.open(audience));
+    else if (audience.tap !== undefined || audience.inline !== undefined) throw this.#runsAlready();
     return this;
   }
 
@@ -214,7 +215,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   async #runFilter(filter: BridgeFilterFunction, iterations: number, { signal }: WaitOptions): Promise<void> {
     this.#assertOpen();
     signal?.throwIfAborted();
-    if (this.#running) throw NetringError.io('EALREADY', 'the bridge runs already: stop it first', this.settings.interfaceA);
+    if (this.#running) throw this.#runsAlready();
     const run = new FilterRun(filter, iterations, this.settings.pollTimeoutMs, () => this.#halt());
     this.#run = run;
     const abort = (): void => run.end({ reason: signal?.reason });
@@ -279,6 +280,10 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
 
   #assertOpen(): void {
     if (this.#last !== undefined) throw this.#closed();
+  }
+
+  #runsAlready(): NetringError {
+    return NetringError.io('EALREADY', 'the bridge runs already: stop it first', this.settings.interfaceA);
   }
 
   #closed(): NetringError {

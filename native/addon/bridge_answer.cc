@@ -24,7 +24,8 @@ bool read_edits(Napi::Env env, const Napi::Uint8Array& bytes, const Napi::Uint32
                 Answer* answer) {
   if (index.ElementLength() != size_t{frames.count()} * kRecordWords) {
     Napi::RangeError::New(env, "the answer has " + std::to_string(index.ElementLength() / kRecordWords) +
-                                   " frames, the batch " + std::to_string(frames.count()))
+                                   " frames, the batch " + std::to_string(frames.count()) +
+                                   ": to drop frames answer with verdicts")
         .ThrowAsJavaScriptException();
     return false;
   }

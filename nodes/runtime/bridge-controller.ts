@@ -7,7 +7,7 @@ import { NetringError } from '../../src/errors';
 import { parseFilter, type BpfInsn, type Filter } from '../../src/options/filter-program';
 import { BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection, type BridgeMode, type TapMode } from '../../src/options/values';
 import { BridgeLedger, BridgeRateMeter, SIDES, sideOf, type BridgeReport, type DirectionReport, type Side } from './bridge-ledger';
-import { answerOf, bridgeMessage, tokenOf, type BridgeMessage } from './bridge-messages';
+import { answerOf, bridgeMessage, sideOfMessage, tokenOf, type BridgeMessage } from './bridge-messages';
 import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, shown, type Message } from './control';
 import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
@@ -82,6 +82,8 @@ export class BridgeController {
   #bridge: BridgeSource | undefined;
   #state: NodeState = 'stopped';
   #filters: BridgeFilters = {};
+  /** Wrong answers that the status has told of. */
+  #wrongShown = 0;
   #openedAt = 0;
   #openTime = 0;
 
@@ -199,10 +201,14 @@ export class BridgeController {
   #answer(msg: Message): void {
     if (this.#settings.mode !== 'inline')
       throw new TypeError(`mode ${this.#settings.mode}: this input takes control messages, msg.action = ${ACTIONS.join(', ')}`);
-    const token = tokenOf(msg);
-    if (this.#bridge?.answer(token, answerOf(msg)) === true) return;
-    const { direction } = msg['bridge'] as Message;
-    this.#ledger.countLate(direction === 'b-to-a' ? 'bToA' : 'aToB');
+    const side = sideOfMessage(msg);
+    try {
+      const token = tokenOf(msg);
+      if (this.#bridge?.answer(token, answerOf(msg)) !== true) this.#ledger.countLate(side);
+    } catch (error) {
+      this.#ledger.countWrong(side);
+      throw error;
+    }
   }
 
   async #setFilter(msg: Message): Promise<void> {
@@ -289,6 +295,9 @@ export class BridgeController {
     if (this.#state !== 'up') return;
     const total = (name: 'dropsPerSecond' | 'latePerSecond'): number => rates.aToB[name] + rates.bToA[name];
     if (total('dropsPerSecond') > 0) return this.#status.set(warningStatus(`dropping ${shortCount(total('dropsPerSecond'))}/s`));
+    const wrong = SIDES.reduce((sum, side) => sum + this.#ledger.totals(side).wrongAnswers, 0) - this.#wrongShown;
+    this.#wrongShown += wrong;
+    if (wrong > 0) return this.#status.set(warningStatus(`wrong answers: ${shortCount(wrong)}`));
     if (total('latePerSecond') > 0) return this.#status.set(warningStatus(`flow late: ${shortCount(total('latePerSecond'))}/s`));
     const [there, back] = SIDES.map((side) => shortCount(rates[side].packetsPerSecond));
     this.#status.set(statusOf('up', `A→B ${there}, B→A ${back} pps`));

@@ -18,6 +18,8 @@ export interface DirectionTotals {
   timedOut: number;
   /** Answers of the flow that came after another one, or too late. */
   lateAnswers: number;
+  /** Answers of the flow that could not be taken for one. */
+  wrongAnswers: number;
 }
 
 export interface DirectionReport extends DirectionTotals {
@@ -45,6 +47,7 @@ export class BridgeLedger {
   #closed: Counters | undefined;
   #current: (() => BridgeStats) | undefined;
   readonly #late: Record<Side, number> = { aToB: 0, bToA: 0 };
+  readonly #wrong: Record<Side, number> = { aToB: 0, bToA: 0 };
 
   /** Books a bridge that has just been opened. */
   open(counters: () => BridgeStats): void {
@@ -59,6 +62,10 @@ export class BridgeLedger {
 
   countLate(side: Side): void {
     this.#late[side]++;
+  }
+
+  countWrong(side: Side): void {
+    this.#wrong[side]++;
   }
 
   /** Undefined before the first bridge. */
@@ -81,6 +88,7 @@ export class BridgeLedger {
       errors: counted?.errors ?? 0,
       timedOut: counted?.timedOut ?? 0,
       lateAnswers: this.#late[side],
+      wrongAnswers: this.#wrong[side],
     };
   }
 }

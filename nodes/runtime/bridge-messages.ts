@@ -3,6 +3,7 @@ import { isPacketBatch, type FrameLike, type PacketBatch } from '../../src/batch
 import type { BridgeAnswer } from '../../src/bridge-feed';
 import type { BridgeAction, BridgeDirection } from '../../src/options/values';
 import { ringInfo, type CaptureMessage, type LossesSince } from './capture-output';
+import type { Side } from './bridge-ledger';
 import { shown, type Message } from './control';
 
 export interface BridgeMessage extends CaptureMessage {
@@ -12,6 +13,12 @@ export interface BridgeMessage extends CaptureMessage {
 
 export function bridgeMessage(batch: PacketBatch, bridge: BridgeMessage['bridge'], losses: ReturnType<LossesSince>): BridgeMessage {
   return { topic: batch.interface, payload: batch, ring: ringInfo(batch, losses), bridge };
+}
+
+/** The direction that a message that comes back is counted for. */
+export function sideOfMessage({ bridge }: Message): Side {
+  const direction = typeof bridge === 'object' && bridge !== null ? (bridge as Message)['direction'] : undefined;
+  return direction === 'b-to-a' ? 'bToA' : 'aToB';
 }
 
 /** The token of a message that comes back. Throws TypeError when it has none. */

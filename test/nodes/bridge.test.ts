@@ -154,8 +154,10 @@ describe('bridge node', () => {
     assert.match(await flow.refused({ ...held, payload: [] }), /0 frames, the batch 1/);
     assert.match(await flow.refused({ ...held, payload: ['text'] }), /frames\[0\] is neither bytes/);
     assert.match(await flow.refused({ ...held, payload: [Buffer.alloc(3)] }), /3 bytes, fewer than the 14/);
+    await flow.status(/^wrong answers: [1-4]$/);
     await flow.accepted({ ...held });
     assert.equal((await far.expect(1)).length, 1);
+    await until(() => last(flow).aToB.wrongAnswers === 4, 2000, 'the count');
   });
 
   it('inline without wires: frames get the default at once', async () => {

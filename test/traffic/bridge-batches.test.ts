@@ -368,6 +368,8 @@ describe('Bridge: run', () => {
     await sleep(300);
     assert.match(await lab.client('iperf3', ['-c', SERVER, '-n', '10M']), /receiver/);
     await assert.rejects(wire.run(dropsIcmp), { code: 'EALREADY' });
+    assert.throws(() => wire.start({ tap: { onBatch: () => undefined } }), { code: 'EALREADY' });
+    assert.equal(wire.start(), wire);
     const reason = new Error('enough');
     abort.abort(reason);
     await assert.rejects(running, reason);
