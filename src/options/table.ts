@@ -2,10 +2,10 @@
  * THE table of options: the only place where a name, a default, a range and a help line stand. Builders, validation, panels and the tables
  * of the README are derived from it; `npm run generate` writes what is kept in the repository.
  */
-import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
+import { BRIDGE, BRIDGE_NODE } from './bridge-rows';
+import { ALLOW_DEFAULT_ROUTE, BLOCK_LIMITS, FRAME_LIMITS, INT_MAX, MiB, RING_MAX, STATS_INTERVAL, type OptionRow } from './row';
+import { atLeast, atMost } from './rules';
 import {
-  BRIDGE_ACTIONS,
-  BRIDGE_MODES,
   FANOUT_FLAGS,
   FANOUT_MODES,
   FULL_POLICIES,
@@ -13,10 +13,10 @@ import {
   OUTPUT_FORMS,
   PACINGS,
   RING_PROFILE_NAMES,
-  TAP_MODES,
   TIMESTAMP_SOURCES,
 } from './values';
 
+export type { OptionRow, OptionType } from './row';
 export { PROFILE_FIELDS, RING_PROFILES, type ProfileGeometry } from './profiles';
 
 /** A builder of the library, or the part of a node that has no builder. */
@@ -32,47 +32,6 @@ export const NODE_GROUPS: Readonly<Record<NodeName, readonly [builder: OptionGro
 
 /** Version of the flow JSON that this version writes; older ones are migrated. */
 export const FLOW_SCHEMA = 1;
-
-export type OptionType = 'interface' | 'filter' | 'boolean' | 'integer' | 'number' | 'choice' | 'choices';
-
-export interface OptionRow {
-  /** Key of the plain object and property of the flow JSON. */
-  readonly name: string;
-  readonly type: OptionType;
-  /** Name of the union type and of the array of strings in values.ts; only choices have it. */
-  readonly union?: string;
-  readonly values?: readonly string[];
-  readonly unit?: 'bytes' | 'ms' | 'µs' | 's';
-  /** The library's default, which is netring's. null: off, left to the kernel, or required. */
-  readonly default: OptionValue;
-  /** Where a node starts from, when that is not the library's default. */
-  readonly nodeDefault?: OptionValue;
-  /** In the order in which they are checked. */
-  readonly limits?: readonly Limit[];
-  /**
-   * Fluent setter, when it is not called as the option is. Rows of one setter are its arguments. A filter has one of its name, too.
-   */
-  readonly setter?: string;
-  /** What the setter calls its argument. */
-  readonly argument?: string;
-  readonly doc: string;
-}
-
-const MiB = 1024 * 1024;
-
-/** Arguments of socket options are ints. */
-const INT_MAX = 2 ** 31 - 1;
-/** The kernel counts a ring's frames in 32 bits, and the packet index its bytes. */
-const RING_MAX = 2 ** 32 - 1;
-
-/** The kernel takes the size as an int, so 1 GiB is the last power of 2. */
-const BLOCK_LIMITS = [powerOfTwo(), multipleOf(PAGE_SIZE, PAGE_SIZE), atMost(2 ** 30)];
-
-const FRAME_LIMITS = [
-  multipleOf(16, 'TPACKET_ALIGNMENT'),
-  atLeast(68, '{name} {value} is less than TPACKET3_HDRLEN ({bound})'),
-  atMost(2 ** 30),
-];
 
 const CAPTURE: readonly OptionRow[] = [
   {
@@ -289,153 +248,6 @@ const INJECTOR: readonly OptionRow[] = [
   },
 ];
 
-function bridgePort(end: 'a' | 'b'): OptionRow[] {
-  const END = end.toUpperCase();
-  return [
-    {
-      name: `${end}BlockSize`,
-      type: 'integer',
-      unit: 'bytes',
-      default: 4 * MiB,
-      limits: BLOCK_LIMITS,
-      argument: 'bytes',
-      doc: `Size of a block of interface ${END}'s receive ring.`,
-    },
-    {
-      name: `${end}BlockCount`,
-      type: 'integer',
-      default: 64,
-      limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
-      argument: 'count',
-      doc: `Blocks in interface ${END}'s receive ring. Block size times block count is the memory that the ring locks.`,
-    },
-    {
-      name: `${end}FrameSize`,
-      type: 'integer',
-      unit: 'bytes',
-      default: 2048,
-      limits: [multipleOf(16, 'TPACKET_ALIGNMENT'), atLeast(256), atMost(2 ** 30)],
-      argument: 'bytes',
-      doc: `Size of a slot of interface ${END}'s receive ring, 80 bytes of headers included. Longer frames cost a system call more.`,
-    },
-    {
-      name: `${end}BlockTimeoutMs`,
-      type: 'integer',
-      unit: 'ms',
-      default: 60,
-      limits: [atLeast(1), atMost(65535)],
-      argument: 'ms',
-      doc: `How long frames received on interface ${END} gather to a batch of the tap. Forwarding never waits.`,
-    },
-  ];
-}
-
-function bridgeSender(end: 'A' | 'B'): OptionRow[] {
-  return [
-    {
-      name: `tx${end}FrameSize`,
-      type: 'integer',
-      unit: 'bytes',
-      default: 2048,
-      limits: FRAME_LIMITS,
-      argument: 'bytes',
-      doc: `What a frame on its way out of interface ${end} is reckoned at. It limits no frame.`,
-    },
-    {
-      name: `tx${end}FrameCount`,
-      type: 'integer',
-      default: 256,
-      limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
-      argument: 'count',
-      doc: `Times tx${end}FrameSize: room for frames on their way out of interface ${end} (SO_SNDBUF). Beyond it they wait in the receive ring.`,
-    },
-  ];
-}
-
-const BRIDGE: readonly OptionRow[] = [
-  {
-    name: 'interfaceA',
-    type: 'interface',
-    default: null,
-    argument: 'name',
-    doc: 'Name of the interface at one end, in the network namespace of the process.',
-  },
-  {
-    name: 'interfaceB',
-    type: 'interface',
-    default: null,
-    argument: 'name',
-    doc: 'Name of the interface at the other end.',
-  },
-  {
-    name: 'profile',
-    type: 'choice',
-    union: 'RingProfile',
-    values: RING_PROFILE_NAMES,
-    default: null,
-    nodeDefault: 'balanced',
-    doc: 'Named geometry of both receive rings; sizes given beside it win.',
-  },
-  {
-    name: 'promiscuous',
-    type: 'boolean',
-    default: true,
-    argument: 'enable',
-    doc: 'Receives frames addressed to other stations, which a wire has to, for as long as the bridge is open.',
-  },
-  {
-    name: 'qdiscBypass',
-    type: 'boolean',
-    default: true,
-    argument: 'enable',
-    doc: 'Hands frames straight to the driver, past traffic control.',
-  },
-  {
-    name: 'pollTimeoutMs',
-    type: 'integer',
-    unit: 'ms',
-    default: 100,
-    limits: [atLeast(1), atMost(INT_MAX)],
-    setter: 'pollTimeout',
-    argument: 'ms',
-    doc: 'Longest wait of one iteration of runIterations().',
-  },
-  ...bridgePort('a'),
-  ...bridgePort('b'),
-  ...bridgeSender('A'),
-  ...bridgeSender('B'),
-  {
-    name: 'filterAToB',
-    type: 'filter',
-    default: [],
-    setter: 'bpfFilterAToB',
-    doc: 'Classic BPF program that picks frames from A to B, for what filterAction says: the text of `tcpdump -ddd`, or instructions.',
-  },
-  {
-    name: 'filterBToA',
-    type: 'filter',
-    default: [],
-    setter: 'bpfFilterBToA',
-    doc: 'The same for frames from B to A.',
-  },
-  {
-    name: 'filterAction',
-    type: 'choice',
-    union: 'BridgeAction',
-    values: BRIDGE_ACTIONS,
-    default: 'forward',
-    argument: 'action',
-    doc: 'What happens to frames that a filter picks; the other thing happens to the rest. Without a filter all are forwarded.',
-  },
-  {
-    name: 'dropLinkLocal',
-    type: 'boolean',
-    default: false,
-    argument: 'enable',
-    doc: 'Holds back frames to 01-80-C2-00-00-00 to -0F (spanning tree, LLDP, pause), as a standard bridge does and a wire does not.',
-  },
-];
-
 const CAPTURE_IN: readonly OptionRow[] = [
   {
     name: 'output',
@@ -445,14 +257,7 @@ const CAPTURE_IN: readonly OptionRow[] = [
     default: 'batch',
     doc: 'What a message carries: a batch, an array of packet objects, one packet, or a pcapng file.',
   },
-  {
-    name: 'statsInterval',
-    type: 'number',
-    unit: 's',
-    default: 1,
-    limits: [atLeast(0.1), atMost(86400)],
-    doc: 'Time between two statistics messages.',
-  },
+  STATS_INTERVAL,
   {
     name: 'control',
     type: 'boolean',
@@ -507,68 +312,7 @@ const INJECT_OUT: readonly OptionRow[] = [
     default: true,
     doc: 'Completes the checksums that captured frames left to the hardware.',
   },
-  {
-    name: 'allowDefaultRoute',
-    type: 'boolean',
-    default: false,
-    doc: 'Allows the interface that holds the default route, over which the editor may be reached.',
-  },
-];
-
-const BRIDGE_NODE: readonly OptionRow[] = [
-  {
-    name: 'mode',
-    type: 'choice',
-    union: 'BridgeMode',
-    values: BRIDGE_MODES,
-    default: 'forward',
-    doc: 'forward: the native engine alone moves the frames. inline: every batch travels through the flow, which sends it back with its verdict.',
-  },
-  {
-    name: 'tap',
-    type: 'choice',
-    union: 'TapMode',
-    values: TAP_MODES,
-    default: 'off',
-    doc: 'Copies of forwarded frames to the outputs, in forward mode: none, all, or one in tapRate. What the flow is too slow for is left out and counted.',
-  },
-  {
-    name: 'tapRate',
-    type: 'integer',
-    default: 100,
-    limits: [atLeast(1), atMost(INT_MAX)],
-    doc: 'With tap sample: one frame in so many of each direction is copied.',
-  },
-  {
-    name: 'inlineTimeoutMs',
-    type: 'integer',
-    unit: 'ms',
-    default: 100,
-    limits: [atLeast(1), atMost(60_000)],
-    doc: 'How long a frame waits for the flow, timed in the engine. Then it gets inlineDefault, whatever the flow does.',
-  },
-  {
-    name: 'inlineDefault',
-    type: 'choice',
-    union: 'BridgeAction',
-    values: BRIDGE_ACTIONS,
-    default: 'forward',
-    doc: 'What happens to frames that the flow has not sent back in time.',
-  },
-  {
-    name: 'statsInterval',
-    type: 'number',
-    unit: 's',
-    default: 1,
-    limits: [atLeast(0.1), atMost(86400)],
-    doc: 'Time between two statistics messages.',
-  },
-  {
-    name: 'allowDefaultRoute',
-    type: 'boolean',
-    default: false,
-    doc: 'Allows the interface that holds the default route, over which the editor may be reached.',
-  },
+  ALLOW_DEFAULT_ROUTE,
 ];
 
 export const OPTION_TABLE: Readonly<Record<OptionGroup, readonly OptionRow[]>> = {
