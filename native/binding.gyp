@@ -39,7 +39,12 @@
         "core/netlink.cc",
         "core/packet_socket.cc",
         "core/slab_pool.cc",
-        "core/tx_ring.cc"
+        "core/tx_ring.cc",
+        "core/xdp/assembler.cc",
+        "core/xdp/bpf_syscall.cc",
+        "core/xdp/filter_check.cc",
+        "core/xdp/filter_translator.cc",
+        "core/xdp/redirect_program.cc"
       ],
       # In a worker that is being terminated no exception can be thrown, and without the last one node-addon-api ends the process.
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
