@@ -44,6 +44,7 @@
         "core/xdp/bpf_syscall.cc",
         "core/xdp/filter_check.cc",
         "core/xdp/filter_translator.cc",
+        "core/xdp/program.cc",
         "core/xdp/redirect_program.cc"
       ],
       # In a worker that is being terminated no exception can be thrown, and without the last one node-addon-api ends the process.
