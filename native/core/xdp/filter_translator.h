@@ -20,7 +20,8 @@ namespace netring {
 // does not have fails with EOPNOTSUPP, what is no valid filter with {EINVAL, "filter"}.
 //
 // The verifier takes every filter whose arithmetic it can follow: not one that adds up a value over some twenty
-// branches and then compares it (E2BIG).
+// branches and then compares it (E2BIG). Loads at X + k, as of the ports behind an IPv4 header, and of the length need
+// CAP_PERFMON besides CAP_BPF and CAP_NET_ADMIN (else EACCES).
 Result<std::vector<bpf_insn>> translate_filter(std::span<const sock_filter> filter, std::span<const bpf_insn> accept,
                                                std::span<const bpf_insn> refuse);
 
