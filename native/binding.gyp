@@ -47,6 +47,7 @@
         "core/tx_ring.cc",
         "core/xdp/assembler.cc",
         "core/xdp/bpf_syscall.cc",
+        "core/xdp/filter_check.cc",
         "core/xdp/filter_translator.cc",
         "core/xdp/program.cc",
         "core/xdp/queue.cc",
