@@ -14,6 +14,8 @@ const programs = {
   forward: ['reader', 'ring'],
   tx: [],
   live: [],
+  xdp_rx: ['reader', 'xdp'],
+  xdp_tx: ['xdp'],
 };
 
 /** @returns {Record<keyof typeof programs, string>} Paths of the programs. */
