@@ -21,6 +21,8 @@ export class XdpHandle implements Owner {
   readonly queues: readonly number[];
   readonly boundMode: 'copy' | 'zerocopy';
   readonly attachMode: 'driver' | 'skb' | null;
+  /** Chunks for receiving, of each queue. */
+  readonly rxFrames: number;
   readonly receives: boolean;
   readonly sends: boolean;
   /** Use `receiver()` and `sender()`, which refuse what the mode does not do. */
@@ -42,9 +44,9 @@ export class XdpHandle implements Owner {
       this.queues = Object.freeze([...this.native.queues]);
       this.boundMode = this.native.zeroCopy ? 'zerocopy' : 'copy';
       this.attachMode = ATTACH_MODES[this.native.attachMode] ?? null;
-      const rxFrames = receivingFrames(settings);
-      this.receives = rxFrames > 0;
-      this.sends = rxFrames < settings.frameCount;
+      this.rxFrames = receivingFrames(settings);
+      this.receives = this.rxFrames > 0;
+      this.sends = this.rxFrames < settings.frameCount;
       this.#reader = new BatchReader(this.native, this, this.native.linkType, settings.maxBufferedBytes);
       this.#sender = new FrameSender(this.native, this, 'sendto');
       this.#previous = this.#read().socket;

@@ -215,9 +215,10 @@ Napi::Value XdpWrap::borrow(const Napi::CallbackInfo& info) {
   XdpSocket* socket = opened(env);
   if (socket == nullptr || !make_index(env) || !no_lease(env)) return env.Undefined();
   // Frames of which the new filter leaves nothing are no batch.
+  Span span;
   for (;;) {
     if (socket->find_batch() == 0) return env.Null();
-    if (socket->index_batch(header_words_, records_) != 0) break;
+    if (socket->index_batch(header_words_, records_, &span) != 0) break;
     socket->release_batch();
   }
   const Umem& umem = socket->batch_umem();

@@ -53,7 +53,10 @@ uint32_t read_numbers(XdpSocket* socket, uint32_t next) {
       bytes = copied.data();
       count = socket->copy_batch(&header, records.data(), copied.data(), static_cast<uint32_t>(copied.size()));
     } else {
-      count = socket->index_batch(&header, records.data());
+      Span span;
+      count = socket->index_batch(&header, records.data(), &span);
+      bytes += span.begin;
+      for (uint32_t i = 0; i < count; ++i) EXPECT(records[i].offset + records[i].length <= span.size);
     }
     EXPECT_EQ(header.count, count);
     for (uint32_t i = 0; i < count; ++i) {

@@ -9,7 +9,7 @@ import type { Filter } from '../options/filter-program';
 import type { CaptureStats } from '../stats';
 import { adopt, assertNotAdopted } from './adoption';
 import { PacketStream } from './packet-stream';
-import { ReceiveLoop, type ReadableGuard } from './receive-loop';
+import { ReceiveLoop, type ReadableGuard, type Yield } from './receive-loop';
 import type { WaitOptions } from './wait-list';
 
 export interface AsyncCaptureEvents {
@@ -42,7 +42,7 @@ export class AsyncCapture<S extends Capture = Capture>
     assertNotAdopted(source);
     this.#handle = captureHandle(source);
     const { reader, native: ring } = this.#handle;
-    this.#receiving = new ReceiveLoop(reader, this.#handle, ring, (perBlock) => this.#mostGathering(perBlock));
+    this.#receiving = new ReceiveLoop(reader, this.#handle, ring, (since) => this.#mostGathering(since));
     ring.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);
   }
@@ -156,8 +156,10 @@ export class AsyncCapture<S extends Capture = Capture>
    * No longer than a packet may still wait after its block was filled, for the timeout is the highest latency the ring adds; and at most an eighth of
    * the time in which the ring fills up.
    */
-  #mostGathering(perBlock: number): number {
+  #mostGathering({ elapsedMs, batches, lastFull }: Yield): number {
+    if (!lastFull) return 0;
     const { geometry, settings } = this.#handle;
+    const perBlock = elapsedMs / batches;
     return Math.min(settings.blockTimeoutMs - perBlock, (perBlock * geometry.blockCount) / 8);
   }
 

@@ -33,11 +33,20 @@ export interface Readiness {
   disarm(): void;
 }
 
+/** What has been read between two looks at an empty ring. */
+export interface Yield {
+  readonly elapsedMs: number;
+  readonly batches: number;
+  readonly packets: number;
+  /** The last batch was full, not ended by its timeout. */
+  readonly lastFull: boolean;
+}
+
 export class ReceiveLoop {
   readonly #reader: BatchReader;
   readonly #owner: Owner;
   readonly #readiness: Readiness;
-  readonly #mostGathering: (perBatchMs: number) => number;
+  readonly #mostGathering: (since: Yield) => number;
   readonly guard: ReadableGuard = { nextBatch: () => (this.#owner.closed ? null : this.#seen(this.#reader.borrow())) };
   readonly #waiting = new WaitList();
   readonly #closing = new AbortController();
@@ -45,11 +54,12 @@ export class ReceiveLoop {
   #readThisTurn = 0;
   #lastLook = 0;
   #batchesSinceLook = 0;
+  #packetsSinceLook = 0;
   #lastBatchFull = false;
   #lastBatch: NodeJS.Timeout | undefined;
 
-  /** `mostGathering` tells for how many ms a ring that fills one batch in so many ms may be left alone. */
-  constructor(reader: BatchReader, owner: Owner, readiness: Readiness, mostGathering: (perBatchMs: number) => number) {
+  /** `mostGathering` tells for how many ms a ring that has yielded so much may be left alone. */
+  constructor(reader: BatchReader, owner: Owner, readiness: Readiness, mostGathering: (since: Yield) => number) {
     this.#reader = reader;
     this.#owner = owner;
     this.#readiness = readiness;
@@ -142,6 +152,7 @@ export class ReceiveLoop {
   #seen(batch: PacketBatch | null): PacketBatch | null {
     if (batch !== null) {
       this.#batchesSinceLook++;
+      this.#packetsSinceLook += batch.length;
       this.#lastBatchFull = !batch.timedOut;
     }
     return batch;
@@ -171,14 +182,19 @@ export class ReceiveLoop {
     return batch;
   }
 
-  /** How long to leave a busy ring alone, in whole ms: not while its batches end by their timeout. */
+  /** How long to leave a busy ring alone, in whole ms. */
   #gatheringTime(): number {
     const now = performance.now();
-    const perBatch = (now - this.#lastLook) / this.#batchesSinceLook;
-    const busy = this.#batchesSinceLook > 0 && this.#lastBatchFull;
+    const since = {
+      elapsedMs: now - this.#lastLook,
+      batches: this.#batchesSinceLook,
+      packets: this.#packetsSinceLook,
+      lastFull: this.#lastBatchFull,
+    };
     this.#lastLook = now;
     this.#batchesSinceLook = 0;
-    return busy ? Math.max(0, Math.floor(Math.min(MOST_GATHERING_MS, this.#mostGathering(perBatch)))) : 0;
+    this.#packetsSinceLook = 0;
+    return since.batches === 0 ? 0 : Math.max(0, Math.floor(Math.min(MOST_GATHERING_MS, this.#mostGathering(since))));
   }
 
   /** Live owned batches have reached `maxBufferedBytes`: waits, with the ring left alone, until the collector has returned some. */

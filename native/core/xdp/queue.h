@@ -46,6 +46,12 @@ struct XdpReader {
   std::span<const sock_filter> refilter;
 };
 
+// A part of a UMEM.
+struct Span {
+  uint64_t begin = 0;
+  uint64_t size = 0;
+};
+
 struct XdpCount {
   uint32_t packets = 0;
   uint32_t refiltered = 0;
@@ -72,8 +78,10 @@ class XdpQueue {
   uint32_t received(uint32_t most);
   // Sum of the lengths of the first `count` of them.
   uint64_t received_bytes(uint32_t count) const;
-  // Describes the first `count` frames in place: offsets count from the UMEM's begin. They stay until `release`.
-  XdpCount index(uint32_t count, const XdpReader& reader, BatchHeader* header, PacketRecord* records);
+  // Where the first `count` of them lie. Shortens the count where the part would become too large.
+  Span span(uint32_t* count) const;
+  // Describes the first `count` frames in place: offsets count from `begin`. They stay until `release`.
+  XdpCount index(uint32_t count, uint64_t begin, const XdpReader& reader, BatchHeader* header, PacketRecord* records);
   // The same with the frames copied to `bytes`, one after the other, and given back at once.
   XdpCount copy(uint32_t count, const XdpReader& reader, BatchHeader* header, PacketRecord* records, uint8_t* bytes,
                 uint32_t capacity);

@@ -20,6 +20,10 @@ constexpr uint32_t kPrefetchAhead = 4;
 // Frames copied before they are given back: the kernel must not run out of them while a long batch is read.
 constexpr uint32_t kRefillChunk = 64;
 
+// Frames that a borrowed batch may lie among. An ArrayBuffer over all of a UMEM of 64 MiB for each batch made V8 collect
+// all the time: 980 ns a packet.
+constexpr uint64_t kMostSpan = 2048;
+
 constexpr uint32_t kTypeOffset = 2 * ETH_ALEN;
 
 struct ReceivedFrame {
@@ -127,10 +131,32 @@ XdpCount XdpQueue::read(uint32_t count, const XdpReader& reader, BatchHeader* he
   return read;
 }
 
-XdpCount XdpQueue::index(uint32_t count, const XdpReader& reader, BatchHeader* header, PacketRecord* records) {
-  const uint8_t* begin = umem_->memory()->data();
+// Frames go round in the order of their addresses, so that a batch lies together but at the end of the memory.
+Span XdpQueue::span(uint32_t* count) const {
+  const UmemGeometry& frames = umem_->geometry();
+  uint64_t first = UINT64_MAX;
+  uint64_t last = 0;
+  for (uint32_t i = 0; i < *count; ++i) {
+    const uint64_t number = umem_->frame_of(rx_.at(i).addr);
+    if (number >= frames.receiving) continue;
+    const uint64_t lowest = std::min(first, number);
+    const uint64_t highest = std::max(last, number);
+    if (highest - lowest >= kMostSpan && first != UINT64_MAX) {
+      *count = i;
+      break;
+    }
+    first = lowest;
+    last = highest;
+  }
+  if (first == UINT64_MAX) return {};
+  return {first * frames.frame_size, (last - first + 1) * frames.frame_size};
+}
+
+XdpCount XdpQueue::index(uint32_t count, uint64_t begin, const XdpReader& reader, BatchHeader* header,
+                         PacketRecord* records) {
+  const uint8_t* origin = umem_->memory()->data() + begin;
   return read(count, reader, header, records,
-              [begin](const ReceivedFrame& frame) { return static_cast<uint32_t>(frame.data - begin); });
+              [origin](const ReceivedFrame& frame) { return static_cast<uint32_t>(frame.data - origin); });
 }
 
 XdpCount XdpQueue::copy(uint32_t count, const XdpReader& reader, BatchHeader* header, PacketRecord* records,

@@ -188,8 +188,10 @@ uint32_t XdpSocket::account(const XdpCount& read, BatchHeader* header) {
   return read.packets;
 }
 
-uint32_t XdpSocket::index_batch(BatchHeader* header, PacketRecord* records) {
-  const XdpCount read = queues_[batch_queue_]->index(batch_frames_, reader(), header, records);
+uint32_t XdpSocket::index_batch(BatchHeader* header, PacketRecord* records, Span* span) {
+  XdpQueue& queue = *queues_[batch_queue_];
+  *span = queue.span(&batch_frames_);
+  const XdpCount read = queue.index(batch_frames_, span->begin, reader(), header, records);
   return account(read, header);
 }
 

@@ -75,7 +75,8 @@ class XdpSocket {
   uint32_t find_batch();
   const Umem& batch_umem() const { return *queues_[batch_queue_]->umem(); }
   uint64_t batch_bytes() const { return queues_[batch_queue_]->received_bytes(batch_frames_); }
-  uint32_t index_batch(BatchHeader* header, PacketRecord* records);
+  // `span` gets the part of the UMEM from whose begin the offsets count.
+  uint32_t index_batch(BatchHeader* header, PacketRecord* records, Span* span);
   uint32_t copy_batch(BatchHeader* header, PacketRecord* records, uint8_t* bytes, uint32_t capacity);
   void release_batch();
   // Blocks until a frame is received. False after the timeout (-1: none); ENODEV when the interface is deleted.
