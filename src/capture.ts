@@ -7,14 +7,9 @@ import { CaptureSetters, type CaptureOptions } from './options/generated/builder
 import type { Filter } from './options/filter-program';
 import { resolveCapture } from './options/validate';
 import type { Packet } from './packet';
+import { PacketWalk } from './packet-walk';
 import type { CaptureStats } from './stats';
 import type { PacketSource } from './traits';
-
-/** A block that an iteration over packets is in the middle of; empty once another reading call has ended it. */
-interface Walk {
-  readonly batch: PacketBatch;
-  next: number;
-}
 
 let handleOf: (capture: Capture) => CaptureHandle;
 
@@ -32,7 +27,7 @@ export class CaptureBuilder extends CaptureSetters {
  */
 export class Capture implements PacketSource, Disposable {
   readonly #handle: CaptureHandle;
-  #walk: Walk | undefined;
+  readonly #walk: PacketWalk;
 
   static {
     handleOf = (capture) => capture.#handle;
@@ -42,6 +37,7 @@ export class Capture implements PacketSource, Disposable {
   constructor(options: CaptureOptions) {
     const { settings, warnings } = resolveCapture(options, native().pageSize);
     this.#handle = new CaptureHandle(settings, warnings);
+    this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), settings.pollTimeoutMs);
   }
 
   /** A capture with netring's defaults: 256 MiB of ring, 60 ms block timeout. */
@@ -79,7 +75,7 @@ export class Capture implements PacketSource, Disposable {
    * reading method, or until `close`.
    */
   nextBatch(): PacketBatch | null {
-    return this.#own().borrow();
+    return this.#own().reader.borrow();
   }
 
   /**
@@ -90,7 +86,7 @@ export class Capture implements PacketSource, Disposable {
    * closed.
    */
   nextBatchBlocking(timeoutMs: number): PacketBatch | null {
-    return this.#own().wait(checkTimeout(timeoutMs)) ? this.#handle.borrow() : null;
+    return this.#own().reader.borrowBlocking(timeoutMs);
   }
 
   /** Packets without end, each valid until the next one is asked for. BLOCKS THE THREAD while there are none. */
@@ -99,30 +95,16 @@ export class Capture implements PacketSource, Disposable {
   }
 
   /** Packets for `ms` milliseconds from the first request on. BLOCKS THE THREAD. */
-  *packetsFor(ms: number): Generator<Packet, void, undefined> {
-    yield* this.packetsUntil(Date.now() + ms);
+  packetsFor(ms: number): Generator<Packet, void, undefined> {
+    return this.#walk.during(ms);
   }
 
   /**
    * Packets until a point in time (milliseconds since the epoch, or a Date); none when it has passed. The rest of a block that is left goes to the
    * next iteration. BLOCKS THE THREAD.
    */
-  *packetsUntil(deadline: number | Date): Generator<Packet, void, undefined> {
-    const end = Number(deadline);
-    for (let rest = end - Date.now(); rest > 0; rest = end - Date.now()) {
-      const walk = (this.#walk ??= this.#startWalk(Math.max(1, Math.ceil(Math.min(rest, this.#handle.settings.pollTimeoutMs)))));
-      if (walk === undefined) continue;
-      while (walk.next < walk.batch.length) {
-        yield walk.batch.packet(walk.next++);
-        if (Date.now() >= end) return;
-      }
-      if (this.#walk === walk) this.#walk = undefined;
-    }
-  }
-
-  #startWalk(timeoutMs: number): Walk | undefined {
-    const batch = this.nextBatchBlocking(timeoutMs);
-    return batch === null ? undefined : { batch, next: 0 };
+  packetsUntil(deadline: number | Date): Generator<Packet, void, undefined> {
+    return this.#walk.until(deadline);
   }
 
   /** Counters since the last call of this method. */
@@ -168,9 +150,4 @@ export class Capture implements PacketSource, Disposable {
 /** @internal */
 export function captureHandle(capture: Capture): CaptureHandle {
   return handleOf(capture);
-}
-
-function checkTimeout(timeoutMs: number): number {
-  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) throw new TypeError(`timeoutMs must be a number, not ${String(timeoutMs)}`);
-  return timeoutMs < 0 ? -1 : Math.min(timeoutMs, 0x7fff_ffff);
 }

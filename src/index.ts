@@ -1,7 +1,9 @@
 /** The public surface. */
-export { AsyncCapture, type AsyncCaptureEvents, type ReadableGuard } from './async/async-capture';
-export { AsyncInjector, type AsyncInjectorEvents, type AsyncSendOptions, type SendReport } from './async/async-injector';
+export { AsyncCapture, type AsyncCaptureEvents } from './async/async-capture';
+export { AsyncInjector, type AsyncInjectorEvents } from './async/async-injector';
 export { PacketStream } from './async/packet-stream';
+export type { ReadableGuard } from './async/receive-loop';
+export type { AsyncSendOptions, SendReport } from './async/send-loop';
 export type { WaitOptions } from './async/wait-list';
 export { isPacketBatch, PacketBatch, type BatchOrigin, type FrameLike, type VlanTag } from './batch';
 export { Bridge, BridgeBuilder, type BridgeEvents, type BridgeHandles, type BridgePort } from './bridge';

@@ -1,9 +1,10 @@
 /** The synchronous sender: a transmit ring filled slot by slot, and batches in one native call. It knows nothing of the event loop. */
 import { assertNotAdopted } from './async/adoption';
-import { NetringError } from './errors';
+import { drainBeforeClose, waitDrained } from './frame-drain';
 import { frameInput, type SendInput } from './frame-input';
-import { assertTimeout, InjectorHandle, type Stop } from './injector-handle';
-import { native, SendResult } from './native';
+import type { FrameSender } from './frame-sender';
+import { InjectorHandle } from './injector-handle';
+import { native } from './native';
 import { InjectorSetters, type InjectorOptions } from './options/generated/builders';
 import { resolveInjector } from './options/validate';
 import type { PacketSink } from './traits';
@@ -13,9 +14,6 @@ export interface SendOptions {
   /** Completes the checksums of captured frames whose status says that they are unfinished, in a copy. Default true. */
   fixChecksums?: boolean;
 }
-
-/** How long `close` waits for frames that the ring still holds. */
-const CLOSE_DRAIN_MS = 1000;
 
 let handleOf: (injector: Injector) => InjectorHandle;
 
@@ -71,26 +69,26 @@ export class Injector implements PacketSink, Disposable {
   }
   /** Longest frame the link takes now, in bytes: MTU + 14. With an 802.1Q tag 4 more. */
   get maxFrameLength(): number {
-    return this.#own().maxFrameLength;
+    return this.#own().sender.maxFrameLength;
   }
   /** Longest frame a slot holds, in bytes. Frames of `sendBatch` are bound by the link alone. */
   get frameCapacity(): number {
-    return this.#own().frameCapacity;
+    return this.#own().sender.frameCapacity;
   }
   /** Slots of the ring: `frameCount` rounded up to whole blocks. */
   get frameCount(): number {
-    return this.#own().frameCount;
+    return this.#own().sender.frameCount;
   }
   /** Slots that wait for `flush`, or that the kernel is sending. */
   get pendingCount(): number {
-    return this.#own().pendingCount;
+    return this.#own().sender.pendingCount;
   }
   get availableSlots(): number {
-    return this.#own().availableSlots;
+    return this.#own().sender.availableSlots;
   }
   /** Frames refused since open: for their length, or by the kernel. */
   get rejectedSlots(): number {
-    return this.#own().rejectedSlots;
+    return this.#own().sender.rejectedSlots;
   }
 
   /**
@@ -98,7 +96,7 @@ export class Injector implements PacketSink, Disposable {
    * Throws RangeError when no slot can hold that much.
    */
   allocate(length: number): TxSlot | null {
-    return this.#own().slots.allocate(length);
+    return this.#own().sender.slots.allocate(length);
   }
 
   /**
@@ -106,7 +104,7 @@ export class Injector implements PacketSink, Disposable {
    * Throws RangeError for a length that the slot or the link does not take.
    */
   send(frame: Uint8Array): boolean {
-    return this.#own().slots.put(frame);
+    return this.#own().sender.slots.put(frame);
   }
 
   /**
@@ -118,7 +116,8 @@ export class Injector implements PacketSink, Disposable {
    */
   sendBatch(input: SendInput, options: SendOptions = {}): number {
     const frames = frameInput(input);
-    return this.#sent(this.#open().transmit(frames, 0, frames.count, options.fixChecksums ?? true));
+    const sender = this.#open();
+    return sender.sent(sender.transmit(frames, 0, frames.count, options.fixChecksums ?? true));
   }
 
   /**
@@ -126,7 +125,8 @@ export class Injector implements PacketSink, Disposable {
    * room for the rest. Throws as `sendBatch`.
    */
   flush(): number {
-    return this.#sent(this.#open().flush());
+    const sender = this.#open();
+    return sender.sent(sender.flush());
   }
 
   /**
@@ -134,9 +134,7 @@ export class Injector implements PacketSink, Disposable {
    * Throws `Io`: `ETIMEDOUT`, or as `flush`.
    */
   waitDrained(timeoutMs: number): void {
-    const handle = this.#open();
-    assertTimeout(timeoutMs);
-    if (!drain(handle, timeoutMs)) throw handle.notDrainedError(timeoutMs);
+    waitDrained(this.#open(), timeoutMs);
   }
 
   /**
@@ -147,7 +145,7 @@ export class Injector implements PacketSink, Disposable {
     const handle = this.#own();
     if (handle.closed) return;
     try {
-      drainRing(handle, CLOSE_DRAIN_MS);
+      drainBeforeClose(handle.sender);
     } finally {
       handle.close();
     }
@@ -162,50 +160,14 @@ export class Injector implements PacketSink, Disposable {
     return this.#handle;
   }
 
-  #open(): InjectorHandle {
-    const handle = this.#own();
-    handle.assertOpen();
-    return handle;
-  }
-
-  #sent(stop: Stop): number {
-    const sent = this.#handle.result[SendResult.Sent]!;
-    if (sent === 0 && stop instanceof NetringError) throw stop;
-    return sent;
+  #open(): FrameSender {
+    const { sender } = this.#own();
+    sender.assertOpen();
+    return sender;
   }
 }
 
 /** @internal */
 export function injectorHandle(injector: Injector): InjectorHandle {
   return handleOf(injector);
-}
-
-/** Pauses between looks at the kernel's queues, in ms. POLLOUT is no help: it tells of room, not of emptiness. */
-const PAUSES = [0.2, 0.5, 1, 2, 5, 10] as const;
-
-function poll(done: () => boolean, timeoutMs: number): boolean {
-  const deadline = performance.now() + timeoutMs;
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let round = 0; ; round++) {
-    if (done()) return true;
-    const rest = deadline - performance.now();
-    if (rest <= 0) return false;
-    Atomics.wait(pause, 0, 0, Math.min(rest, PAUSES[Math.min(round, PAUSES.length - 1)]!));
-  }
-}
-
-function drain(handle: InjectorHandle, timeoutMs: number): boolean {
-  return poll(() => {
-    const stop = handle.flush();
-    if (stop instanceof NetringError) throw stop;
-    return handle.drained;
-  }, timeoutMs);
-}
-
-/** Waits until the kernel has taken the ring's frames, or will not. */
-function drainRing(handle: InjectorHandle, timeoutMs: number): void {
-  poll(() => {
-    const stop = handle.flush();
-    return stop === 'none' || stop instanceof NetringError;
-  }, timeoutMs);
 }

@@ -139,28 +139,32 @@ interface NativeWatchable {
   unref(): void;
 }
 
-/** A receive ring. Throws `NetringError`. */
-export interface NativeCapture extends NativeWatchable {
+/** What hands out batches of received frames, borrowed and owned. */
+export interface NativeReceiver {
+  /** Header and index of the borrowed batch, filled by `borrow`. */
+  readonly header: Uint32Array;
+  readonly index: Uint32Array;
+  /** The next batch as an external ArrayBuffer over the ring; null when there is none. Throws TypeError while one is out. */
+  borrow(): ArrayBuffer | null;
+  /** Detaches the borrowed ArrayBuffer and gives its memory back to the kernel. No effect when none is out. */
+  release(): void;
+  /** The next batch, copied into a slab: header, index, bytes. null when there is none; undefined when `maxBufferedBytes` is reached. */
+  take(): ArrayBuffer | null | undefined;
+  /** Bytes of slabs under live owned batches now. */
+  readonly bufferedBytes: number;
+  /** Whether live owned batches leave room for the next batch under `maxBufferedBytes`. */
+  readonly hasRoom: boolean;
+  /** Blocks the thread until there is a batch. False after the timeout; -1 waits for ever. */
+  wait(timeoutMs: number): boolean;
+}
+
+/** A receive ring, whose batches are its blocks. Throws `NetringError`. */
+export interface NativeCapture extends NativeWatchable, NativeReceiver {
   readonly fd: number;
   readonly geometry: NativeCaptureGeometry;
   /** The interface's name now (a rename is followed) and whether it is up with a carrier. */
   readonly interfaceName: string;
   readonly linkUp: boolean;
-  /** Header and index of the borrowed batch, filled by `borrow`. */
-  readonly header: Uint32Array;
-  readonly index: Uint32Array;
-  /** The next retired block as an external ArrayBuffer over the ring; null when there is none. Throws TypeError while one is out. */
-  borrow(): ArrayBuffer | null;
-  /** Detaches the borrowed ArrayBuffer and gives the block back to the kernel. No effect when none is out. */
-  release(): void;
-  /** The next retired block, copied into a slab: header, index, bytes. null when there is none; undefined when `maxBufferedBytes` is reached. */
-  take(): ArrayBuffer | null | undefined;
-  /** Bytes of slabs under live owned batches now. */
-  readonly bufferedBytes: number;
-  /** Whether live owned batches leave room for the next block under `maxBufferedBytes`. */
-  readonly hasRoom: boolean;
-  /** Blocks the thread until a block is retired. False after the timeout; -1 waits for ever. */
-  wait(timeoutMs: number): boolean;
   /** Packed `struct sock_filter`s; an empty array detaches. */
   setFilter(filter: Uint8Array): void;
   /** `out` has `CAPTURE_COUNTERS` places. */
@@ -193,17 +197,13 @@ export const enum SendResult {
 }
 export const SEND_RESULTS = 7;
 
-export interface NativeInjector extends NativeWatchable {
-  readonly fd: number;
+/** What sends frames: slot by slot, and in batches. */
+export interface NativeSender {
   readonly interfaceName: string;
-  /** ARPHRD_* of the interface. */
-  readonly linkType: number;
-  readonly linkUp: boolean;
   /** Longest frame the link takes: MTU + 14, without the 4 bytes more that a frame with an 802.1Q tag may have. */
   readonly maxFrameLength: number;
   readonly frameCapacity: number;
   readonly frameCount: number;
-  readonly warnings: string[];
   /** Index of the next free slot or -1; does not advance. */
   allocate(): number;
   /** The whole data area of a slot as bytes over the ring. */
@@ -225,6 +225,93 @@ export interface NativeInjector extends NativeWatchable {
   sendIndexed(bytes: Uint8Array, index: Uint32Array, first: number, end: number, fixChecksums: boolean, result: Int32Array): void;
   /** The same for an array of byte arrays. Throws TypeError on an element that is none, before anything is sent. */
   sendFrames(frames: readonly Uint8Array[], first: number, end: number, result: Int32Array): void;
+}
+
+export interface NativeInjector extends NativeWatchable, NativeSender {
+  readonly fd: number;
+  /** ARPHRD_* of the interface. */
+  readonly linkType: number;
+  readonly linkUp: boolean;
+  readonly warnings: string[];
+  close(): void;
+}
+
+export interface NativeXdpConfig {
+  interface: string;
+  /** -1: all of the interface's. */
+  queueId: number;
+  /** Size of a chunk of the UMEM: 2048 or 4096. */
+  frameSize: number;
+  /** Chunks of each queue's UMEM. */
+  frameCount: number;
+  /** Chunks of `frameCount` that belong to receiving; the rest sends. */
+  rxFrames: number;
+  needWakeup: boolean;
+  /** `XDP_BIND_MODE_VALUES` of options/values.ts. */
+  bindMode: number;
+  /** `XDP_ATTACH_VALUES`. */
+  attach: number;
+  /** Packed `struct sock_filter`, 8 bytes an instruction; empty: the program redirects every frame. */
+  filter: Uint8Array;
+  /** Path of a pinned XSKMAP that a program from outside redirects by; empty: none. */
+  mapPin: string;
+  promiscuous: boolean;
+  /** 0: off. */
+  busyPollUs: number;
+  preferBusyPoll: boolean;
+  /** 0: the kernel's default. */
+  busyPollBudget: number;
+  /** Bytes of live owned batches at which the rings are no longer drained. */
+  maxBufferedBytes: number;
+}
+
+/** Places in the array that `NativeXdpSocket.statistics` fills. All totals since open, summed over the queues. */
+export const enum XdpCounter {
+  /** Frames handed to the user in batches, and the sum of their lengths. */
+  Packets = 0,
+  Bytes = 1,
+  /** Frames in the ring that the filter set later had refused, taken out before delivery. */
+  Refiltered = 2,
+  /** Bytes of slabs under live owned batches now. */
+  BufferedBytes = 3,
+  /** Times the ring was left alone because `maxBufferedBytes` was reached. */
+  Stalls = 4,
+  /** Frames the kernel took for sending, and the sum of their lengths. */
+  Sent = 5,
+  SentBytes = 6,
+  /** Frames that the kernel took and could not send. */
+  SendErrors = 7,
+  /** `struct xdp_statistics` of linux/if_xdp.h. */
+  RxDropped = 8,
+  RxInvalidDescs = 9,
+  TxInvalidDescs = 10,
+  RxRingFull = 11,
+  RxFillRingEmptyDescs = 12,
+  TxRingEmptyDescs = 13,
+}
+export const XDP_COUNTERS = 14;
+
+/** AF_XDP sockets on one or all queues of an interface, with the program that redirects frames to them. Throws `NetringError`. */
+export interface NativeXdpSocket extends NativeWatchable, NativeReceiver, NativeSender {
+  /** One queue: its socket. Several: a descriptor that is readable when a frame waits in one of them. */
+  readonly fd: number;
+  readonly linkUp: boolean;
+  /** ARPHRD_* of the interface. */
+  readonly linkType: number;
+  /** Human-readable: options that were honoured only in part. */
+  readonly warnings: string[];
+  /** Ids of the queues. */
+  readonly queues: number[];
+  /** Whether the kernel binds without copying (XDP_OPTIONS). */
+  readonly zeroCopy: boolean;
+  /** Where our program is attached: 0 there is none, 1 in the driver, 2 in the kernel's generic path. */
+  readonly attachMode: number;
+  /** Whether our program is still attached; true when there is none. */
+  readonly attached: boolean;
+  /** Packed `struct sock_filter`s; an empty array redirects every frame. */
+  setFilter(filter: Uint8Array): void;
+  /** `out` has `XDP_COUNTERS` places. */
+  statistics(out: Float64Array): void;
   close(): void;
 }
 
@@ -346,6 +433,8 @@ export interface NativeAddon {
   Capture: new (config: NativeCaptureConfig) => NativeCapture;
   Injector: new (config: NativeInjectorConfig) => NativeInjector;
   Bridge: new (config: NativeBridgeConfig) => NativeBridge;
+  /** With `sharedUmem` the socket's frames lie in that one's UMEM: same interface, same queue. */
+  XdpSocket: new (config: NativeXdpConfig, sharedUmem?: NativeXdpSocket) => NativeXdpSocket;
   interfaces(): NativeInterface[];
   readonly pageSize: number;
 }

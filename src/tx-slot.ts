@@ -1,17 +1,17 @@
 /** The slots of a transmit ring, one at a time: the kernel takes them strictly in order, so that only the next one can be handed out. */
 import { types } from 'node:util';
-import type { NativeInjector } from './native';
+import type { NativeSender } from './native';
 
 export class TxSlots {
-  readonly #ring: NativeInjector;
+  readonly #ring: NativeSender;
   readonly #capacity: number;
   readonly #assertOpen: () => void;
   /** Views of the slots, made when one is first used. */
   readonly #views: (Buffer | undefined)[] = [];
   #out: TxSlot | undefined;
 
-  /** `assertOpen` throws when the injector is closed. */
-  constructor(ring: NativeInjector, assertOpen: () => void) {
+  /** `assertOpen` throws when its owner is closed. */
+  constructor(ring: NativeSender, assertOpen: () => void) {
     this.#ring = ring;
     this.#capacity = ring.frameCapacity;
     this.#assertOpen = assertOpen;

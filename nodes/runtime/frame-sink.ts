@@ -1,5 +1,5 @@
 /** What an inject-out node sends through. */
-import type { AsyncSendOptions, SendReport } from '../../src/async/async-injector';
+import type { AsyncSendOptions, SendReport } from '../../src/async/send-loop';
 import type { PacketBatch } from '../../src/batch';
 import type { NetringError } from '../../src/errors';
 

@@ -1,5 +1,5 @@
 /** Sends the frames of queued messages: in order, at the pace that is set, a bounded number a turn of the event loop. */
-import type { SendReport } from '../../src/async/async-injector';
+import type { SendReport } from '../../src/async/send-loop';
 import type { PacketBatch } from '../../src/batch';
 import { NetringError } from '../../src/errors';
 import type { FullPolicy } from '../../src/options/values';

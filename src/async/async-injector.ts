@@ -1,14 +1,13 @@
 /** An injector on the event loop: waits for room without blocking, keeps the order of calls, reports the link's state. */
 import { EventEmitter } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
 import { NetringError } from '../errors';
-import { frameInput, type SendInput } from '../frame-input';
-import { Injector, injectorHandle, type SendOptions } from '../injector';
-import { assertTimeout, type InjectorHandle, type Stop } from '../injector-handle';
-import { LoopEvent, SendResult } from '../native';
-import { assertFrame, type TxSlot } from '../tx-slot';
+import type { SendInput } from '../frame-input';
+import { Injector, injectorHandle } from '../injector';
+import type { InjectorHandle } from '../injector-handle';
+import { LoopEvent } from '../native';
+import type { TxSlot } from '../tx-slot';
 import { adopt, assertNotAdopted } from './adoption';
-import { SendQueue } from './send-queue';
+import { SendLoop, type AsyncSendOptions, type SendReport } from './send-loop';
 import type { WaitOptions } from './wait-list';
 
 export interface AsyncInjectorEvents {
@@ -20,29 +19,6 @@ export interface AsyncInjectorEvents {
   error: [NetringError];
 }
 
-/** What became of the frames of one call. */
-export interface SendReport {
-  /** Frames the kernel took. */
-  sent: number;
-  /** Frames refused for their length, or by the kernel. */
-  rejected: number;
-  /** Sum of the lengths of the sent frames in bytes. */
-  bytes: number;
-  /**
-   * The first rejected frame: its place in the input, its length, and the longest frame that the link takes, in bytes. Never in a report of
-   * `flush`, which has no input.
-   */
-  firstRejected?: { index: number; length: number; limit: number };
-}
-
-export interface AsyncSendOptions extends SendOptions, WaitOptions {
-  /** Filled in as the frames go, so that it tells how far the call came also when its promise rejects. */
-  report?: SendReport | undefined;
-}
-
-/** Node.js fires a timer for longer than this at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 /**
  * An async shell around an `Injector`, which it takes over. Open, it keeps the process alive (see `unref`).
  *
@@ -50,8 +26,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  */
 export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<AsyncInjectorEvents> implements AsyncDisposable {
   readonly #handle: InjectorHandle;
-  readonly #queue: SendQueue;
-  #gone: NetringError | undefined;
+  readonly #sending: SendLoop;
 
   /** Takes `source` over: using it afterwards is a TypeError. */
   constructor(source: S) {
@@ -59,10 +34,10 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     assertNotAdopted(source);
     this.#handle = injectorHandle(source);
     this.#handle.assertOpen();
-    this.#queue = new SendQueue(() => this.#handle.native.arm());
+    this.#sending = new SendLoop(this.#handle.sender, () => this.#handle.native.arm());
     this.#handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);
-    this.#handle.slots.reclaim();
+    this.#handle.sender.slots.reclaim();
   }
 
   static open(interfaceName: string): AsyncInjector {
@@ -85,26 +60,26 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   }
   /** Longest frame the link takes now, in bytes: MTU + 14. With an 802.1Q tag 4 more. */
   get maxFrameLength(): number {
-    return this.#handle.maxFrameLength;
+    return this.#handle.sender.maxFrameLength;
   }
   /** Longest frame a slot holds, in bytes. Frames of `send` and `sendBatch` are bound by the link alone. */
   get frameCapacity(): number {
-    return this.#handle.frameCapacity;
+    return this.#handle.sender.frameCapacity;
   }
   /** Slots of the ring: `frameCount` rounded up to whole blocks. */
   get frameCount(): number {
-    return this.#handle.frameCount;
+    return this.#handle.sender.frameCount;
   }
   /** Slots that wait for `flush`, or that the kernel is sending. */
   get pendingCount(): number {
-    return this.#handle.pendingCount;
+    return this.#handle.sender.pendingCount;
   }
   get availableSlots(): number {
-    return this.#handle.availableSlots;
+    return this.#handle.sender.availableSlots;
   }
   /** Frames refused since open: for their length, or by the kernel. */
   get rejectedSlots(): number {
-    return this.#handle.rejectedSlots;
+    return this.#handle.sender.rejectedSlots;
   }
 
   /**
@@ -112,15 +87,12 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
    * any call, before frames of `sendBatch` that still wait. Throws as `Injector.allocate`.
    */
   allocate(length: number): TxSlot | null {
-    return this.#handle.slots.allocate(length);
+    return this.#handle.sender.slots.allocate(length);
   }
 
   /** Resolves when the kernel has taken the frame. Rejects with RangeError for a length that the link does not take, else as `sendBatch`. */
-  async send(frame: Uint8Array, options: AsyncSendOptions = {}): Promise<void> {
-    assertFrame(frame);
-    const { firstRejected: bad } = await this.sendBatch(frame, options);
-    if (bad !== undefined)
-      throw new RangeError(`a frame of ${bad.length} bytes does not fit: ${this.interface} takes 14 to ${bad.limit} bytes`);
+  send(frame: Uint8Array, options: AsyncSendOptions = {}): Promise<void> {
+    return this.#sending.send(frame, options);
   }
 
   /**
@@ -129,58 +101,21 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
    * Rejects with TypeError for an input of another type; with `Io`: `ENETDOWN` without a link, `ENODEV` when the interface is gone, `ECANCELED`
    * after `close`; with `signal.reason`. `report` tells what had been sent before.
    */
-  async sendBatch(input: SendInput, options: AsyncSendOptions = {}): Promise<SendReport> {
-    const frames = frameInput(input);
-    const report = Object.assign(options.report ?? {}, { sent: 0, rejected: 0, bytes: 0 });
-    delete (report as SendReport).firstRejected;
-    const fixChecksums = options.fixChecksums ?? true;
-    let next = 0;
-    await this.#enqueue(options, (budget) => {
-      const stop = this.#handle.transmit(frames, next, Math.min(frames.count, next + budget), fixChecksums);
-      this.#account(report);
-      const consumed = this.#handle.result[SendResult.Consumed]!;
-      next += consumed;
-      return { consumed, stop, done: next === frames.count };
-    });
-    return report;
+  sendBatch(input: SendInput, options: AsyncSendOptions = {}): Promise<SendReport> {
+    return this.#sending.sendBatch(input, options);
   }
 
   /** Resolves when the kernel has taken the ring's frames, with what became of those since the last flush. Rejects as `sendBatch`. */
-  async flush(options: WaitOptions = {}): Promise<SendReport> {
-    const report: SendReport = { sent: 0, rejected: 0, bytes: 0 };
-    await this.#enqueue(options, () => {
-      const stop = this.#handle.flush();
-      this.#account(report);
-      return { consumed: this.#handle.result[SendResult.Consumed]!, stop, done: stop === 'none' };
-    });
-    return report;
+  flush(options: WaitOptions = {}): Promise<SendReport> {
+    return this.#sending.flush(options);
   }
 
   /**
    * Flushes, and resolves when the kernel holds no frame of this injector any more. Rejects with `Io` / `ETIMEDOUT` after `timeoutMs`, with
    * TypeError when that is no number, else as `sendBatch`.
    */
-  async waitDrained(timeoutMs = Infinity, { signal }: WaitOptions = {}): Promise<void> {
-    assertTimeout(timeoutMs);
-    signal?.throwIfAborted();
-    const end = new AbortController();
-    const abort = (): void => end.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
-    // Unref-ed, and so are the pauses: an open injector keeps the loop alive by itself, or shall not.
-    const late = (): void => end.abort(this.#handle.notDrainedError(timeoutMs));
-    const timer = timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(late, Math.max(timeoutMs, 0)).unref();
-    try {
-      await this.flush({ signal: end.signal });
-      for (let ms = 1; ; ms = Math.min(2 * ms, 20)) {
-        this.#assertUsable();
-        if (this.#handle.drained) return;
-        await pause(ms, undefined, { ref: false });
-        end.signal.throwIfAborted();
-      }
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-    }
+  waitDrained(timeoutMs = Infinity, options: WaitOptions = {}): Promise<void> {
+    return this.#sending.waitDrained(timeoutMs, options);
   }
 
   /** Lets the process end although the injector is open. */
@@ -198,7 +133,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     if (this.#handle.closed) return;
     const name = this.interface;
     this.#handle.close();
-    this.#queue.fail(NetringError.io('ECANCELED', `the injector on ${name} was closed`, name));
+    this.#sending.fail(NetringError.io('ECANCELED', `the injector on ${name} was closed`, name));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -206,44 +141,25 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     return Promise.resolve();
   }
 
-  #enqueue(options: WaitOptions, attempt: (budget: number) => { consumed: number; stop: Stop; done: boolean }): Promise<void> {
-    this.#assertUsable();
-    return this.#queue.run(attempt, options.signal);
-  }
-
-  /** Adds one call's result to a report. */
-  #account(report: SendReport): void {
-    const { result } = this.#handle;
-    if (result[SendResult.FirstRejected]! >= 0 && report.firstRejected === undefined) {
-      report.firstRejected = {
-        index: result[SendResult.FirstRejected]!,
-        length: result[SendResult.FirstRejectedLength]!,
-        limit: this.#handle.native.maxFrameLength,
-      };
-    }
-    report.sent += result[SendResult.Sent]!;
-    report.rejected += result[SendResult.Rejected]!;
-    report.bytes += result[SendResult.Bytes]!;
-  }
-
   #onLoopEvent(event: LoopEvent, detail: number): void {
     switch (event) {
       case LoopEvent.Ready:
-        this.#queue.pump();
+        this.#sending.pump();
         break;
       case LoopEvent.Down:
         // The next try of what waits finds the link down and rejects.
-        this.#queue.pump();
+        this.#sending.pump();
         this.emit('down');
         break;
       case LoopEvent.Up:
         this.emit('up');
         break;
-      case LoopEvent.Gone:
-        this.#gone = this.#handle.goneError();
-        this.#queue.fail(this.#gone);
-        this.emit('gone', this.#gone);
+      case LoopEvent.Gone: {
+        const gone = this.#handle.sender.goneError();
+        this.#sending.gone(gone);
+        this.emit('gone', gone);
         break;
+      }
       case LoopEvent.Error:
         this.#report(NetringError.fromNative({ errno: detail, step: 'poll', interface: this.interface }));
     }
@@ -252,11 +168,6 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   /** A failure of the socket is never silent: who listens is told, and otherwise whoever waits. */
   #report(error: NetringError): void {
     if (this.listenerCount('error') > 0) this.emit('error', error);
-    else this.#queue.fail(error);
-  }
-
-  #assertUsable(): void {
-    this.#handle.assertOpen();
-    if (this.#gone !== undefined) throw this.#gone;
+    else this.#sending.fail(error);
   }
 }

@@ -1,5 +1,5 @@
 /** Calls that send, one after the other: each tries again when the kernel may have room, and keeps its place until it is done. */
-import type { Stop } from '../injector-handle';
+import type { Stop } from '../frame-sender';
 
 /** Tries to send at most `budget` frames. `consumed` ones are dealt with. */
 type Attempt = (budget: number) => { consumed: number; stop: Stop; done: boolean };
@@ -18,7 +18,7 @@ const LONGEST_PAUSE_MS = 20;
 
 export class SendQueue {
   readonly #jobs: Job[] = [];
-  readonly #awaitWritable: () => void;
+  readonly #awaitWritable: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** The next turn of the loop brings a new budget. */
   #turnAwaited = false;
@@ -27,8 +27,8 @@ export class SendQueue {
   /** Became full, and was told since that there is room. */
   #wasFull = false;
 
-  /** `awaitWritable` asks for one `pump` when the socket takes frames again. */
-  constructor(awaitWritable: () => void) {
+  /** `awaitWritable` asks for one `pump` when the socket takes frames again; without it only time helps. */
+  constructor(awaitWritable?: () => void) {
     this.#awaitWritable = awaitWritable;
   }
 
@@ -103,12 +103,12 @@ export class SendQueue {
    * full ring that is not the polled socket's: when the last answer brought no frame on its way, only time helps.
    */
   #waitForRoom(stop: 'full' | 'congested'): void {
-    if (stop === 'full' && !this.#wasFull) {
+    if (stop === 'full' && !this.#wasFull && this.#awaitWritable !== undefined) {
       this.#wasFull = true;
       this.#awaitWritable();
       return;
     }
-    // Whether the process waits is for the injector to say, whose watch of the link keeps the loop alive.
+    // Whether the process waits is for the handle to say, whose watch of the link keeps the loop alive.
     this.#timer ??= setTimeout(() => this.pump(), this.#pauseMs).unref();
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
