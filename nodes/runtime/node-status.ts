@@ -48,6 +48,7 @@ export function troubleOf(error: unknown, interfaceName: string): Trouble {
   const message = error.hint === '' ? error.message : `${error.message}. ${error.hint}`;
   if (error.code === 'ERR_UNSUPPORTED_PLATFORM') return { state: 'error', text: platformText(), message, passing: false };
   if (error.code === 'ERR_DEFAULT_ROUTE') return { state: 'error', text: 'holds default route', message, passing: true };
+  if (error.code === 'ERR_XDP_DETACHED') return { state: 'error', text: 'program detached', message, passing: true };
   if (error.kind === 'Config') return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing: false };
   if (error.kind === 'InterfaceNotFound' || error.code === 'ENODEV' || error.code === 'ENXIO')
     return { state: 'missing', text: `${interfaceName} missing`, message, passing: true };
