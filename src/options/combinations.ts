@@ -1,6 +1,7 @@
 /** The part of the table of options that tells which of them do not go together. */
 import type { Combination, OptionValues } from './rules';
 import type { OptionGroup } from './table';
+import { XDP_COMBINATIONS } from './xdp-combinations';
 
 /** A receive ring has whole frames in its blocks, and 32 bits of bytes. */
 function ringRules(blockSize: string, blockCount: string, frameSize: string): Combination[] {
@@ -99,7 +100,9 @@ export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>>
     ...sendBufferRules('txAFrameSize', 'txAFrameCount'),
     ...sendBufferRules('txBFrameSize', 'txBFrameCount'),
   ],
+  xdp: XDP_COMBINATIONS,
   'capture-in': [],
+  'xdp-node': [],
   'bridge-node': [
     {
       option: 'tap',

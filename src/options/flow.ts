@@ -7,6 +7,8 @@ import type {
   CaptureOptions,
   InjectorOptions,
   InjectOutSettings,
+  XdpNodeSettings,
+  XdpOptions,
 } from './generated/builders';
 import { EDITOR_PAGE_SIZE } from './rules';
 import { FLOW_SCHEMA, NODE_GROUPS, OPTION_TABLE, type NodeName, type OptionRow } from './table';
@@ -33,6 +35,7 @@ const MIGRATIONS: readonly ((config: Record<string, unknown>) => Record<string, 
 export function settingsFromFlow(node: 'capture-in', config: Record<string, unknown>): FlowSettings<CaptureOptions, CaptureInSettings>;
 export function settingsFromFlow(node: 'inject-out', config: Record<string, unknown>): FlowSettings<InjectorOptions, InjectOutSettings>;
 export function settingsFromFlow(node: 'bridge', config: Record<string, unknown>): FlowSettings<BridgeOptions, BridgeNodeSettings>;
+export function settingsFromFlow(node: 'xdp', config: Record<string, unknown>): FlowSettings<XdpOptions, XdpNodeSettings>;
 export function settingsFromFlow(node: NodeName, config: Record<string, unknown>): FlowSettings<object, object> {
   const properties = migrate(config);
   const [builder, own] = NODE_GROUPS[node];
@@ -71,6 +74,7 @@ function readValue(row: OptionRow, given: unknown): unknown {
   switch (row.type) {
     case 'integer':
     case 'number':
+    case 'queue':
       return Number.isNaN(Number(text)) ? text : Number(text);
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text;

@@ -1,7 +1,8 @@
 /** What the table of options is made of: a row, and the limits and rows that several groups share. */
 import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
+import { INPUT_FORMS, OUTPUT_FORMS } from './values';
 
-export type OptionType = 'interface' | 'filter' | 'boolean' | 'integer' | 'number' | 'choice' | 'choices';
+export type OptionType = 'interface' | 'filter' | 'boolean' | 'integer' | 'number' | 'queue' | 'text' | 'choice' | 'choices';
 
 export interface OptionRow {
   /** Key of the plain object and property of the flow JSON. */
@@ -41,6 +42,52 @@ export const FRAME_LIMITS = [
   atLeast(68, '{name} {value} is less than TPACKET3_HDRLEN ({bound})'),
   atMost(2 ** 30),
 ];
+
+export const INTERFACE: OptionRow = {
+  name: 'interface',
+  type: 'interface',
+  default: null,
+  argument: 'name',
+  doc: 'Name of the interface, in the network namespace of the process.',
+};
+
+export const BUSY_POLL_US: OptionRow = {
+  name: 'busyPollUs',
+  type: 'integer',
+  unit: 'µs',
+  default: 0,
+  limits: [atLeast(0), atMost(INT_MAX)],
+  argument: 'us',
+  doc: 'How long the kernel polls the driver for packets instead of waiting for its interrupt (SO_BUSY_POLL); 0 leaves it off.',
+};
+
+export const MAX_BUFFERED_BYTES: OptionRow = {
+  name: 'maxBufferedBytes',
+  type: 'integer',
+  unit: 'bytes',
+  default: 256 * MiB,
+  limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(Number.MAX_SAFE_INTEGER)],
+  argument: 'bytes',
+  doc: 'Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops.',
+};
+
+export const OUTPUT: OptionRow = {
+  name: 'output',
+  type: 'choice',
+  union: 'OutputForm',
+  values: OUTPUT_FORMS,
+  default: 'batch',
+  doc: 'What a message carries: a batch, an array of packet objects, one packet, or a pcapng file.',
+};
+
+export const INPUT: OptionRow = {
+  name: 'input',
+  type: 'choice',
+  union: 'InputForm',
+  values: INPUT_FORMS,
+  default: 'frames',
+  doc: 'What a payload is: frames (a batch, a Buffer, an array of them or of packet objects), or the bytes of a pcap or pcapng file.',
+};
 
 export const STATS_INTERVAL: OptionRow = {
   name: 'statsInterval',

@@ -18,7 +18,7 @@ export const EDITOR_PAGE_SIZE = 4096;
 
 /** A rule over one number. */
 export interface Limit {
-  readonly kind: 'powerOfTwo' | 'multipleOf' | 'atLeast' | 'atMost';
+  readonly kind: 'powerOfTwo' | 'multipleOf' | 'onceOrTwice' | 'atLeast' | 'atMost';
   readonly broken: (value: number, bound: number) => boolean;
   readonly bound: number | typeof PAGE_SIZE;
   /** What is wrong, with `{name}`, `{value}` and `{bound}` to fill in. */
@@ -44,6 +44,16 @@ export function multipleOf(bound: Limit['bound'], called: string): Limit {
     bound,
     text: `{name} {value} is not a multiple of ${called} ({bound})`,
     says: bound === PAGE_SIZE ? 'a multiple of the page size' : 'a multiple of {bound}',
+  };
+}
+
+export function onceOrTwice(bound: number): Limit {
+  return {
+    kind: 'onceOrTwice',
+    broken: (value, bound) => value !== bound && value !== 2 * bound,
+    bound,
+    text: `{name} {value} is neither {bound} nor ${2 * bound}: the kernel takes no other`,
+    says: `{bound} or ${2 * bound}`,
   };
 }
 

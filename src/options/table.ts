@@ -3,44 +3,45 @@
  * of the README are derived from it; `npm run generate` writes what is kept in the repository.
  */
 import { BRIDGE, BRIDGE_NODE } from './bridge-rows';
-import { ALLOW_DEFAULT_ROUTE, BLOCK_LIMITS, FRAME_LIMITS, INT_MAX, MiB, RING_MAX, STATS_INTERVAL, type OptionRow } from './row';
-import { atLeast, atMost } from './rules';
 import {
-  FANOUT_FLAGS,
-  FANOUT_MODES,
-  FULL_POLICIES,
-  INPUT_FORMS,
-  OUTPUT_FORMS,
-  PACINGS,
-  RING_PROFILE_NAMES,
-  TIMESTAMP_SOURCES,
-} from './values';
+  ALLOW_DEFAULT_ROUTE,
+  BLOCK_LIMITS,
+  BUSY_POLL_US,
+  FRAME_LIMITS,
+  INPUT,
+  INT_MAX,
+  INTERFACE,
+  MAX_BUFFERED_BYTES,
+  MiB,
+  OUTPUT,
+  RING_MAX,
+  STATS_INTERVAL,
+  type OptionRow,
+} from './row';
+import { atLeast, atMost } from './rules';
+import { FANOUT_FLAGS, FANOUT_MODES, FULL_POLICIES, PACINGS, RING_PROFILE_NAMES, TIMESTAMP_SOURCES } from './values';
+import { XDP, XDP_NODE } from './xdp-rows';
 
 export type { OptionRow, OptionType } from './row';
 export { PROFILE_FIELDS, RING_PROFILES, type ProfileGeometry } from './profiles';
 
 /** A builder of the library, or the part of a node that has no builder. */
-export type OptionGroup = 'capture' | 'injector' | 'bridge' | 'capture-in' | 'inject-out' | 'bridge-node';
-export type NodeName = 'capture-in' | 'inject-out' | 'bridge';
+export type OptionGroup = 'capture' | 'injector' | 'bridge' | 'xdp' | 'capture-in' | 'inject-out' | 'bridge-node' | 'xdp-node';
+export type NodeName = 'capture-in' | 'inject-out' | 'bridge' | 'xdp';
 
 /** The groups a node's properties come from: its builder's options, then its own. */
 export const NODE_GROUPS: Readonly<Record<NodeName, readonly [builder: OptionGroup, own: OptionGroup]>> = {
   'capture-in': ['capture', 'capture-in'],
   'inject-out': ['injector', 'inject-out'],
   bridge: ['bridge', 'bridge-node'],
+  xdp: ['xdp', 'xdp-node'],
 };
 
 /** Version of the flow JSON that this version writes; older ones are migrated. */
 export const FLOW_SCHEMA = 1;
 
 const CAPTURE: readonly OptionRow[] = [
-  {
-    name: 'interface',
-    type: 'interface',
-    default: null,
-    argument: 'name',
-    doc: 'Name of the interface, in the network namespace of the process.',
-  },
+  INTERFACE,
   {
     name: 'profile',
     type: 'choice',
@@ -117,15 +118,7 @@ const CAPTURE: readonly OptionRow[] = [
     argument: 'enable',
     doc: 'Leaves out frames that this machine sends (Linux 4.20). Always so on the loopback interface, which would show every frame twice.',
   },
-  {
-    name: 'busyPollUs',
-    type: 'integer',
-    unit: 'µs',
-    default: 0,
-    limits: [atLeast(0), atMost(INT_MAX)],
-    argument: 'us',
-    doc: 'How long the kernel polls the driver for packets instead of waiting for its interrupt (SO_BUSY_POLL); 0 leaves it off.',
-  },
+  BUSY_POLL_US,
   {
     name: 'reuseport',
     type: 'boolean',
@@ -203,25 +196,11 @@ const CAPTURE: readonly OptionRow[] = [
     setter: 'bpfFilter',
     doc: 'Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions.',
   },
-  {
-    name: 'maxBufferedBytes',
-    type: 'integer',
-    unit: 'bytes',
-    default: 256 * MiB,
-    limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(Number.MAX_SAFE_INTEGER)],
-    argument: 'bytes',
-    doc: 'Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops.',
-  },
+  MAX_BUFFERED_BYTES,
 ];
 
 const INJECTOR: readonly OptionRow[] = [
-  {
-    name: 'interface',
-    type: 'interface',
-    default: null,
-    argument: 'name',
-    doc: 'Name of the interface, in the network namespace of the process.',
-  },
+  INTERFACE,
   {
     name: 'frameSize',
     type: 'integer',
@@ -249,14 +228,7 @@ const INJECTOR: readonly OptionRow[] = [
 ];
 
 const CAPTURE_IN: readonly OptionRow[] = [
-  {
-    name: 'output',
-    type: 'choice',
-    union: 'OutputForm',
-    values: OUTPUT_FORMS,
-    default: 'batch',
-    doc: 'What a message carries: a batch, an array of packet objects, one packet, or a pcapng file.',
-  },
+  OUTPUT,
   STATS_INTERVAL,
   {
     name: 'control',
@@ -267,14 +239,7 @@ const CAPTURE_IN: readonly OptionRow[] = [
 ];
 
 const INJECT_OUT: readonly OptionRow[] = [
-  {
-    name: 'input',
-    type: 'choice',
-    union: 'InputForm',
-    values: INPUT_FORMS,
-    default: 'frames',
-    doc: 'What a payload is: frames (a batch, a Buffer, an array of them or of packet objects), or the bytes of a pcap or pcapng file.',
-  },
+  INPUT,
   {
     name: 'pacing',
     type: 'choice',
@@ -319,7 +284,9 @@ export const OPTION_TABLE: Readonly<Record<OptionGroup, readonly OptionRow[]>> =
   capture: CAPTURE,
   injector: INJECTOR,
   bridge: BRIDGE,
+  xdp: XDP,
   'capture-in': CAPTURE_IN,
   'inject-out': INJECT_OUT,
   'bridge-node': BRIDGE_NODE,
+  'xdp-node': XDP_NODE,
 };

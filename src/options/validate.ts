@@ -1,6 +1,6 @@
 /** From a plain object to checked options, and from those to what the native core takes. */
 import { NetringError } from '../errors';
-import type { NativeBridgeConfig, NativeCaptureConfig, NativeInjectorConfig } from '../native';
+import type { NativeBridgeConfig, NativeCaptureConfig, NativeInjectorConfig, NativeXdpConfig } from '../native';
 import { COMBINATIONS } from './combinations';
 import { packFilter, parseFilter, withSnapLen } from './filter-program';
 import type {
@@ -10,11 +10,20 @@ import type {
   CaptureSettings,
   InjectorOptions,
   InjectorSettings,
+  XdpOptions,
+  XdpSettings,
 } from './generated/builders';
 import { profileField, RING_PROFILES } from './profiles';
 import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
 import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
-import { FANOUT_FLAG_VALUES, FANOUT_MODE_VALUES, TIMESTAMP_SOURCE_VALUES, type RingProfile } from './values';
+import {
+  FANOUT_FLAG_VALUES,
+  FANOUT_MODE_VALUES,
+  TIMESTAMP_SOURCE_VALUES,
+  XDP_ATTACH_VALUES,
+  XDP_BIND_MODE_VALUES,
+  type RingProfile,
+} from './values';
 
 export interface Checked<Settings> {
   /** Every option, with profile and defaults filled in. */
@@ -39,6 +48,11 @@ export function resolveInjector(options: InjectorOptions, pageSize: number): Che
 /** Checks the options of a bridge and fills in the rest; as `resolveCapture`. */
 export function resolveBridge(options: BridgeOptions, pageSize: number): Checked<BridgeSettings> {
   return resolveGroup('bridge', options, pageSize) as Checked<unknown> as Checked<BridgeSettings>;
+}
+
+/** Checks the options of an AF_XDP socket and fills in the rest; as `resolveCapture`. */
+export function resolveXdp(options: XdpOptions, pageSize: number): Checked<XdpSettings> {
+  return resolveGroup('xdp', options, pageSize) as Checked<unknown> as Checked<XdpSettings>;
 }
 
 /** @internal Checks and completes the options of one group of the table. */
@@ -90,6 +104,13 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
     }
     case 'filter':
       return parseFilter(value, row.name);
+    case 'text':
+      if (typeof value !== 'string') throw refuse('{value} is not a string');
+      return value;
+    case 'queue':
+      if (value === 'all') return value;
+      if (!Number.isInteger(value)) throw refuse('{value} is neither the number of a queue nor "all"');
+      return checkLimits(row, value as number, pageSize);
     case 'boolean':
       if (typeof value !== 'boolean') throw refuse('{value} is neither true nor false');
       return value;
@@ -189,6 +210,33 @@ export function toNativeCaptureConfig(settings: CaptureSettings): NativeCaptureC
 export function toNativeInjectorConfig(settings: InjectorSettings): NativeInjectorConfig {
   const { interface: name, frameSize, frameCount, qdiscBypass } = settings;
   return { interface: name, frameSize, frameCount, qdiscBypass };
+}
+
+/** Chunks of each queue's UMEM that are for receiving; the others send. */
+export function receivingFrames({ mode, frameCount, prefill }: Pick<XdpSettings, 'mode' | 'frameCount' | 'prefill'>): number {
+  return { rx: frameCount, tx: 0, rxtx: Math.floor(frameCount / 2), custom: prefill }[mode];
+}
+
+export function toNativeXdpConfig(settings: XdpSettings): NativeXdpConfig {
+  const rxFrames = receivingFrames(settings);
+  return {
+    interface: settings.interface,
+    queueId: settings.queueId === 'all' ? -1 : settings.queueId,
+    frameSize: settings.frameSize,
+    frameCount: settings.frameCount,
+    rxFrames,
+    needWakeup: settings.needWakeup,
+    bindMode: XDP_BIND_MODE_VALUES[settings.bindMode],
+    // A program that redirects to a socket without chunks to receive into would drop what it is given.
+    attach: XDP_ATTACH_VALUES[rxFrames === 0 ? 'none' : settings.attach],
+    filter: packFilter(settings.filter),
+    mapPin: settings.mapPin,
+    promiscuous: settings.promiscuous,
+    busyPollUs: settings.busyPollUs,
+    preferBusyPoll: settings.preferBusyPoll,
+    busyPollBudget: settings.busyPollBudget,
+    maxBufferedBytes: settings.maxBufferedBytes,
+  };
 }
 
 export function toNativeBridgeConfig(settings: BridgeSettings): NativeBridgeConfig {

@@ -44,6 +44,22 @@ export type BridgeMode = (typeof BRIDGE_MODES)[number];
 export const TAP_MODES = ['off', 'all', 'sample'] as const;
 export type TapMode = (typeof TAP_MODES)[number];
 
+/** What an AF_XDP socket's frames are for: receiving, sending, half of them each, or `prefill` of them receiving. */
+export const XDP_MODES = ['rx', 'tx', 'rxtx', 'custom'] as const;
+export type XdpMode = (typeof XDP_MODES)[number];
+
+/** Whether the kernel copies frames between the driver's memory and the socket's. */
+export const XDP_BIND_MODES = ['auto', 'copy', 'zerocopy'] as const;
+export type XdpBindMode = (typeof XDP_BIND_MODES)[number];
+
+/** Where the program that redirects frames to the socket is attached. */
+export const XDP_ATTACHES = ['auto', 'driver', 'skb', 'none'] as const;
+export type XdpAttach = (typeof XDP_ATTACHES)[number];
+
+/** What the native core calls them. */
+export const XDP_BIND_MODE_VALUES: Readonly<Record<XdpBindMode, number>> = { auto: 0, copy: 1, zerocopy: 2 };
+export const XDP_ATTACH_VALUES: Readonly<Record<XdpAttach, number>> = { auto: 0, driver: 1, skb: 2, none: 3 };
+
 /** PACKET_FANOUT_* of linux/if_packet.h. */
 export const FANOUT_MODE_VALUES: Readonly<Record<FanoutMode, number>> = {
   hash: 0,

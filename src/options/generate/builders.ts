@@ -22,6 +22,9 @@ export function renderBuilders(): string {
     optionsInterface('BridgeOptions', 'bridge'),
     settingsInterface('BridgeSettings', 'bridge'),
     setters('BridgeSetters', 'BridgeOptions', 'bridge'),
+    optionsInterface('XdpOptions', 'xdp'),
+    settingsInterface('XdpSettings', 'xdp'),
+    setters('XdpSetters', 'XdpOptions', 'xdp'),
     ...Object.values(NODE_GROUPS).map(([, own]) => settingsInterface(`${pascal(own)}Settings`, own)),
     COPY,
   ];
@@ -139,7 +142,10 @@ function givenType(row: OptionRow): string {
 function settledType(row: OptionRow): string {
   switch (row.type) {
     case 'interface':
+    case 'text':
       return 'string';
+    case 'queue':
+      return `number | 'all'`;
     case 'filter':
       return 'readonly BpfInsn[]';
     case 'boolean':

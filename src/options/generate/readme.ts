@@ -17,14 +17,14 @@ function tableOf(name: string): string {
   if (name === 'profiles') return profiles();
   if (!(name in OPTION_TABLE)) throw new Error(`README.md asks for the options of "${name}", which the table of options does not have`);
   const group = name as OptionGroup;
-  if (group === 'capture' || group === 'injector' || group === 'bridge') return builderOptions(group);
+  if (group === 'capture' || group === 'injector' || group === 'bridge' || group === 'xdp') return builderOptions(group);
   return table(
     ['property', 'value', 'default', 'what it does'],
     OPTION_TABLE[group].map((row) => [code(row.name), valueOf(row), code(shownValue(row.default)), row.doc]),
   );
 }
 
-function builderOptions(group: 'capture' | 'injector' | 'bridge'): string {
+function builderOptions(group: 'capture' | 'injector' | 'bridge' | 'xdp'): string {
   const rows = OPTION_TABLE[group];
   return table(
     ['option', 'setter', 'value', 'default', 'what it does'],
@@ -41,7 +41,8 @@ function setterOf(row: OptionRow, rows: readonly OptionRow[]): string {
 
 function valueOf(row: OptionRow): string {
   const type = row.values === undefined ? row.type : row.values.map(code).join(', ');
-  const kind = row.type === 'choices' ? `any of ${type}` : row.type === 'interface' ? 'text' : type;
+  const kinds: Partial<Record<OptionRow['type'], string>> = { choices: `any of ${type}`, interface: 'text', queue: 'integer or `all`' };
+  const kind = kinds[row.type] ?? type;
   return [row.unit === undefined ? kind : `${kind}, ${row.unit}`, ruleOf(row)].filter(Boolean).join('; ');
 }
 

@@ -55,6 +55,10 @@ function statementsOf(row: OptionRow): string[] {
         `if (typeof program === 'string') return program;`,
         ...unlessNull(`(${programProblem.toString()})(program, '${row.name} line ', 2)`),
       ];
+    case 'text':
+      return [`if (typeof value !== 'string') ${refuse(`${row.name} {value} is not a string`, '{ value: value }')}`];
+    case 'queue':
+      return [`if (value !== 'all') {\n${indent(numberStatements(row).join('\n'))}\n}`];
     case 'choice':
       return [`if (${values}.indexOf(value) < 0) ${refuse(oneOf, '{ value: value }')}`];
     case 'choices':
@@ -68,10 +72,11 @@ function statementsOf(row: OptionRow): string[] {
 }
 
 function numberStatements(row: OptionRow): string[] {
-  const [isOne, called] = row.type === 'integer' ? ['number % 1 === 0', 'an integer'] : ['isFinite(number)', 'a number'];
+  const whole = row.type === 'integer' || row.type === 'queue';
+  const wrong = { integer: 'not an integer', queue: 'neither the number of a queue nor "all"' }[row.type as string] ?? 'not a number';
   return [
     `var number = Number(value);`,
-    `if (!(${isOne})) ${refuse(`${row.name} {value} is not ${called}`, '{ value: number === number ? number : value }')}`,
+    `if (!(${whole ? 'number % 1 === 0' : 'isFinite(number)'})) ${refuse(`${row.name} {value} is ${wrong}`, '{ value: number === number ? number : value }')}`,
     ...(row.limits ?? []).map((limit) => {
       const bound = limit.bound === PAGE_SIZE ? EDITOR_PAGE_SIZE : limit.bound;
       const text = limit.text.replace('{name}', row.name);

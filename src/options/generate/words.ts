@@ -6,9 +6,11 @@ export const WHAT: Readonly<Record<OptionGroup, string>> = {
   capture: 'a capture',
   injector: 'an injector',
   bridge: 'a bridge',
+  xdp: 'an AF_XDP socket',
   'capture-in': 'a capture-in node beside those of its capture',
   'inject-out': 'an inject-out node beside those of its injector',
   'bridge-node': 'a bridge node beside those of its bridge',
+  'xdp-node': 'an xdp node beside those of its socket',
 };
 
 /** The rule of an option, without what its type says: that a size is not negative, and that an int ends somewhere. */
@@ -24,6 +26,6 @@ export function shownDefault(row: OptionRow): string {
 }
 
 export function shownValue(value: OptionValue): string {
-  if (value === null || (Array.isArray(value) && value.length === 0)) return 'none';
+  if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return 'none';
   return String(value);
 }

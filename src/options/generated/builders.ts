@@ -13,6 +13,9 @@ import type {
   RingProfile,
   TapMode,
   TimestampSource,
+  XdpAttach,
+  XdpBindMode,
+  XdpMode,
 } from '../values';
 
 /** Options of a capture as a plain object. */
@@ -637,6 +640,232 @@ export class BridgeSetters {
   }
 }
 
+/** Options of an AF_XDP socket as a plain object. */
+export interface XdpOptions {
+  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  interface?: string;
+  /**
+   * Receive queue of the interface that the socket is bound to; all: one socket for each of its queues, used as one. At most 65535; default
+   * 0.
+   */
+  queueId?: number | 'all';
+  /**
+   * Size of the chunk that holds one frame. A received frame has 256 bytes of room before it, so it is at most 1792 or 3840 bytes long. In
+   * bytes; 2048 or 4096; default 4096.
+   */
+  frameSize?: number;
+  /** Chunks of the memory of each queue (UMEM). Times frameSize it is the memory that is locked. At least 2; default 4096. */
+  frameCount?: number;
+  /**
+   * What the chunks are for: rx: receiving; tx: sending; rxtx: half of them each; custom: prefill of them receiving, the rest sending.
+   * Default rxtx.
+   */
+  mode?: XdpMode;
+  /** With mode custom: chunks that are for receiving. Default 0. */
+  prefill?: number;
+  /** Makes system calls only when the driver asks for them (XDP_USE_NEED_WAKEUP). Default true. */
+  needWakeup?: boolean;
+  /**
+   * zerocopy: the driver works in the memory of the socket, or opening fails; copy: the kernel copies; auto: what the driver can. Default
+   * auto.
+   */
+  bindMode?: XdpBindMode;
+  /**
+   * Where the redirecting program goes: driver; skb: after the driver, slower; auto: the first that works; none: a program of yours does
+   * it. Default auto.
+   */
+  attach?: XdpAttach;
+  /**
+   * Classic BPF program that picks frames for the socket, the rest stays with the kernel: the text of `tcpdump -ddd`, or instructions.
+   * Default none.
+   */
+  filter?: Filter | null;
+  /**
+   * With attach none: the pinned XSKMAP by which a program of yours redirects. The socket puts itself in, at the number of its queue.
+   * Default none.
+   */
+  mapPin?: string;
+  /** Also receives frames addressed to other stations, for as long as the socket is open. Default false. */
+  promiscuous?: boolean;
+  /**
+   * How long the kernel polls the driver for packets instead of waiting for its interrupt (SO_BUSY_POLL); 0 leaves it off. In µs; default
+   * 0.
+   */
+  busyPollUs?: number;
+  /** Puts off the driver's interrupts while the socket is polled (SO_PREFER_BUSY_POLL). Default false. */
+  preferBusyPoll?: boolean;
+  /** Packets that one busy poll may handle (SO_BUSY_POLL_BUDGET); 0 leaves it as it is. At most 65535; default 0. */
+  busyPollBudget?: number;
+  /**
+   * Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In bytes; at least
+   * 1; default 268435456.
+   */
+  maxBufferedBytes?: number;
+}
+
+/** Checked options of an AF_XDP socket, defaults filled in. null: off. */
+export interface XdpSettings {
+  readonly interface: string;
+  readonly queueId: number | 'all';
+  readonly frameSize: number;
+  readonly frameCount: number;
+  readonly mode: XdpMode;
+  readonly prefill: number;
+  readonly needWakeup: boolean;
+  readonly bindMode: XdpBindMode;
+  readonly attach: XdpAttach;
+  readonly filter: readonly BpfInsn[];
+  readonly mapPin: string;
+  readonly promiscuous: boolean;
+  readonly busyPollUs: number;
+  readonly preferBusyPoll: boolean;
+  readonly busyPollBudget: number;
+  readonly maxBufferedBytes: number;
+}
+
+/** Fluent setters of an AF_XDP socket. Values are checked when it is built. */
+export class XdpSetters {
+  readonly #options: XdpOptions;
+
+  constructor(options: XdpOptions = {}) {
+    this.#options = copyOf(options);
+  }
+
+  /** A copy of what is set so far. */
+  get options(): XdpOptions {
+    return { ...this.#options };
+  }
+
+  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  interface(name: string): this {
+    this.#options.interface = name;
+    return this;
+  }
+
+  /**
+   * Receive queue of the interface that the socket is bound to; all: one socket for each of its queues, used as one. At most 65535; default
+   * 0.
+   */
+  queueId(id: number | 'all'): this {
+    this.#options.queueId = id;
+    return this;
+  }
+
+  /**
+   * Size of the chunk that holds one frame. A received frame has 256 bytes of room before it, so it is at most 1792 or 3840 bytes long. In
+   * bytes; 2048 or 4096; default 4096.
+   */
+  frameSize(bytes: number): this {
+    this.#options.frameSize = bytes;
+    return this;
+  }
+
+  /** Chunks of the memory of each queue (UMEM). Times frameSize it is the memory that is locked. At least 2; default 4096. */
+  frameCount(count: number): this {
+    this.#options.frameCount = count;
+    return this;
+  }
+
+  /**
+   * What the chunks are for: rx: receiving; tx: sending; rxtx: half of them each; custom: prefill of them receiving, the rest sending.
+   * Default rxtx.
+   */
+  mode(mode: XdpMode): this {
+    this.#options.mode = mode;
+    return this;
+  }
+
+  /** With mode custom: chunks that are for receiving. Default 0. */
+  prefill(count: number): this {
+    this.#options.prefill = count;
+    return this;
+  }
+
+  /** Makes system calls only when the driver asks for them (XDP_USE_NEED_WAKEUP). Default true. */
+  needWakeup(enable: boolean): this {
+    this.#options.needWakeup = enable;
+    return this;
+  }
+
+  /**
+   * zerocopy: the driver works in the memory of the socket, or opening fails; copy: the kernel copies; auto: what the driver can. Default
+   * auto.
+   */
+  bindMode(mode: XdpBindMode): this {
+    this.#options.bindMode = mode;
+    return this;
+  }
+
+  /**
+   * Where the redirecting program goes: driver; skb: after the driver, slower; auto: the first that works; none: a program of yours does
+   * it. Default auto.
+   */
+  attach(where: XdpAttach): this {
+    this.#options.attach = where;
+    return this;
+  }
+
+  /**
+   * Classic BPF program that picks frames for the socket, the rest stays with the kernel: the text of `tcpdump -ddd`, or instructions.
+   * Default none.
+   */
+  filter(text: string): this {
+    this.#options.filter = text;
+    return this;
+  }
+
+  /** The filter as instructions of classic BPF. */
+  bpfFilter(instructions: readonly BpfInsn[]): this {
+    this.#options.filter = instructions;
+    return this;
+  }
+
+  /**
+   * With attach none: the pinned XSKMAP by which a program of yours redirects. The socket puts itself in, at the number of its queue.
+   * Default none.
+   */
+  mapPin(path: string): this {
+    this.#options.mapPin = path;
+    return this;
+  }
+
+  /** Also receives frames addressed to other stations, for as long as the socket is open. Default false. */
+  promiscuous(enable: boolean): this {
+    this.#options.promiscuous = enable;
+    return this;
+  }
+
+  /**
+   * How long the kernel polls the driver for packets instead of waiting for its interrupt (SO_BUSY_POLL); 0 leaves it off. In µs; default
+   * 0.
+   */
+  busyPollUs(us: number): this {
+    this.#options.busyPollUs = us;
+    return this;
+  }
+
+  /** Puts off the driver's interrupts while the socket is polled (SO_PREFER_BUSY_POLL). Default false. */
+  preferBusyPoll(enable: boolean): this {
+    this.#options.preferBusyPoll = enable;
+    return this;
+  }
+
+  /** Packets that one busy poll may handle (SO_BUSY_POLL_BUDGET); 0 leaves it as it is. At most 65535; default 0. */
+  busyPollBudget(packets: number): this {
+    this.#options.busyPollBudget = packets;
+    return this;
+  }
+
+  /**
+   * Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In bytes; at least
+   * 1; default 268435456.
+   */
+  maxBufferedBytes(bytes: number): this {
+    this.#options.maxBufferedBytes = bytes;
+    return this;
+  }
+}
+
 /** Checked options of a capture-in node beside those of its capture, defaults filled in. null: off. */
 export interface CaptureInSettings {
   readonly output: OutputForm;
@@ -662,6 +891,14 @@ export interface BridgeNodeSettings {
   readonly tapRate: number;
   readonly inlineTimeoutMs: number;
   readonly inlineDefault: BridgeAction;
+  readonly statsInterval: number;
+  readonly allowDefaultRoute: boolean;
+}
+
+/** Checked options of an xdp node beside those of its socket, defaults filled in. null: off. */
+export interface XdpNodeSettings {
+  readonly input: InputForm;
+  readonly output: OutputForm;
   readonly statsInterval: number;
   readonly allowDefaultRoute: boolean;
 }
