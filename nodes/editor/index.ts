@@ -6,7 +6,16 @@ import { bridgeLabel, interfaceLabel } from './label';
 import { addStyle } from './style';
 import { prepareXdp } from './xdp';
 
-const netringEditor = { prepareBridge, saveBridge, prepareCaptureIn, saveCaptureIn, prepareInjectOut, prepareXdp, bridgeLabel, interfaceLabel };
+const netringEditor = {
+  prepareBridge,
+  saveBridge,
+  prepareCaptureIn,
+  saveCaptureIn,
+  prepareInjectOut,
+  prepareXdp,
+  bridgeLabel,
+  interfaceLabel,
+};
 
 declare global {
   interface Window {

@@ -1,7 +1,6 @@
 /** An xdp node without Node-RED: opens the socket, keeps it open, delivers what comes, sends what it is given, counts, and says how it is. */
 import { NetringError } from '../../src/errors';
 import { parseFilter, type BpfInsn } from '../../src/options/filter-program';
-import type { InputForm, OutputForm } from '../../src/options/values';
 import { createOutput, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
 import { CaptureSession, type PacketSource, type SessionEvents } from './capture-session';
 import { systemClock, type Clock } from './clock';
@@ -18,22 +17,8 @@ import { Sending } from './sending';
 import { Sequence } from './sequence';
 import { Ticker } from './ticker';
 import { XdpLedger, type XdpCounters, type XdpReport } from './xdp-ledger';
+import type { XdpNodeSetup } from './xdp-setup';
 import { xdpStatus, type XdpPath } from './xdp-status';
-
-export interface XdpNodeSetup {
-  interface: string;
-  /** What the socket's memory is for: packets to come, frames to go, or both. */
-  receives: boolean;
-  sends: boolean;
-  /** Whether the node attaches a program of its own, and whether that has a filter to begin with. */
-  attaches: boolean;
-  filtered: boolean;
-  input: InputForm;
-  output: OutputForm;
-  /** Seconds between statistics messages. */
-  statsInterval: number;
-  allowDefaultRoute: boolean;
-}
 
 /** What the node needs of an `AsyncXdpSocket`. */
 export interface XdpSource extends Omit<PacketSource, 'on' | 'close'>, FrameSink, XdpPath {

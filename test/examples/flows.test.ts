@@ -13,7 +13,12 @@ import { until } from '../support/wait';
 import { numberedFrame, pcapFile, sendFrames, Tcpdump, tshark } from '../support/witness';
 
 const FOLDER = join(root, 'examples', 'flows');
-const NODES = { 'netring-bridge': 'bridge', 'netring-capture-in': 'capture-in', 'netring-inject-out': 'inject-out' } as const;
+const NODES = {
+  'netring-bridge': 'bridge',
+  'netring-capture-in': 'capture-in',
+  'netring-inject-out': 'inject-out',
+  'netring-xdp': 'xdp',
+} as const;
 
 /** Payload of the talkers, once a second. */
 interface Report {
