@@ -16,15 +16,14 @@ import { Retry } from './retry';
 import { Sending } from './sending';
 import { Sequence } from './sequence';
 import { Ticker } from './ticker';
-import { XdpLedger, type XdpCounters, type XdpReport } from './xdp-ledger';
+import { XdpLedger, type XdpCounting, type XdpReport } from './xdp-ledger';
 import type { XdpNodeSetup } from './xdp-setup';
 import { xdpStatus, type XdpPath } from './xdp-status';
 
 /** What the node needs of an `AsyncXdpSocket`. */
-export interface XdpSource extends Omit<PacketSource, 'on' | 'close'>, FrameSink, XdpPath {
+export interface XdpSource extends Omit<PacketSource, 'on' | 'close'>, FrameSink, XdpPath, XdpCounting {
   /** False when the program of this socket was detached by somebody else. */
   readonly attached: boolean;
-  cumulativeStats(): XdpCounters;
   /** Resolves when the device has sent what the kernel took. */
   waitDrained(timeoutMs: number): Promise<void>;
 }
@@ -171,7 +170,7 @@ export class XdpController {
       this.#assertAllowed(this.#settings.interface, this.#filter);
       const socket = this.#host.open(this.#filter);
       this.#socket = socket;
-      this.#ledger.open(() => socket.cumulativeStats());
+      this.#ledger.open(socket);
       this.#meter.opened();
       this.#follow(socket);
       this.#retry.reset();

@@ -1,25 +1,14 @@
-/** The books of an xdp node: what it received since deploy, whatever the number of sockets it took, and what the kernel counted meanwhile. */
-import { Ledger, type StatisticsReport, type Totals } from './ledger';
+/** The books of an xdp node: totals since deploy, whatever the number of sockets it took. */
+import type { XdpStats } from '../../src/xdp-stats';
+import { Ledger, type CaptureCounters, type StatisticsReport, type Totals } from './ledger';
 
-/** The kernel's counters of AF_XDP sockets, summed over the queues: XDP_STATISTICS. */
-export interface KernelCounters {
-  /** Frames that found no room in the socket's memory, or did not fit a frame of it. */
-  rxDropped: number;
-  rxInvalidDescs: number;
-  txInvalidDescs: number;
-  /** Frames that found the receive ring full. */
-  rxRingFull: number;
-  rxFillRingEmptyDescs: number;
-  txRingEmptyDescs: number;
-}
+/** The kernel's own counters of AF_XDP sockets, under its names: see `XdpStats`. */
+export type KernelCounters = Omit<XdpStats, 'dropped' | 'since' | 'toString'>;
 
-/** What a socket counts. */
-export interface XdpCounters extends KernelCounters {
-  /** Packets handed out and the sum of their lengths. */
-  packets: number;
-  bytes: number;
-  /** Refused by a filter that was set later. */
-  refiltered: number;
+/** What counts, of an `AsyncXdpSocket`. */
+export interface XdpCounting {
+  cumulativeStats(): CaptureCounters;
+  statistics(): KernelCounters;
 }
 
 /** Payload of a statistics message. */
@@ -30,35 +19,30 @@ export interface XdpReport extends StatisticsReport {
   xdp: KernelCounters;
 }
 
-const NONE: KernelCounters = {
-  rxDropped: 0,
-  rxInvalidDescs: 0,
-  txInvalidDescs: 0,
-  rxRingFull: 0,
-  rxFillRingEmptyDescs: 0,
-  txRingEmptyDescs: 0,
-};
+const COUNTERS = [
+  'rx_dropped',
+  'rx_invalid_descs',
+  'tx_invalid_descs',
+  'rx_ring_full',
+  'rx_fill_ring_empty_descs',
+  'tx_ring_empty_descs',
+] as const satisfies readonly (keyof KernelCounters)[];
 
 export class XdpLedger {
   readonly #received = new Ledger();
-  #closed = NONE;
-  #current: (() => XdpCounters) | undefined;
+  readonly #closed: Partial<Record<keyof KernelCounters, number>> = {};
+  #current: XdpCounting | undefined;
 
   /** Books a socket that has just been opened. */
-  open(counters: () => XdpCounters): void {
-    this.#current = counters;
-    this.#received.open(() => {
-      const { packets, bytes, refiltered, rxDropped, rxRingFull } = counters();
-      const drops = rxDropped + rxRingFull;
-      // The kernel does not tell what a ring still holds when it is closed.
-      return { packets, bytes, refiltered, drops, freezes: 0, received: packets + refiltered + drops };
-    });
+  open(socket: XdpCounting): void {
+    this.#current = socket;
+    this.#received.open(() => socket.cumulativeStats());
   }
 
   /** Adds up the socket before it is closed. What was taken out of its ring and not delivered is shed. */
   settle(undelivered: Pick<Totals, 'packets' | 'bytes'>): void {
     this.#received.settle(undelivered);
-    this.#closed = this.kernel();
+    Object.assign(this.#closed, this.kernel());
     this.#current = undefined;
   }
 
@@ -66,18 +50,10 @@ export class XdpLedger {
     return this.#received.totals();
   }
 
+  /** A plain object: it goes into a message. */
   kernel(): KernelCounters {
-    return this.#current === undefined ? this.#closed : sum(this.#closed, this.#current());
+    const current = this.#current?.statistics();
+    const entries = COUNTERS.map((name) => [name, (this.#closed[name] ?? 0) + (current?.[name] ?? 0)]);
+    return Object.fromEntries(entries) as unknown as KernelCounters;
   }
-}
-
-function sum(a: KernelCounters, b: KernelCounters): KernelCounters {
-  return {
-    rxDropped: a.rxDropped + b.rxDropped,
-    rxInvalidDescs: a.rxInvalidDescs + b.rxInvalidDescs,
-    txInvalidDescs: a.txInvalidDescs + b.txInvalidDescs,
-    rxRingFull: a.rxRingFull + b.rxRingFull,
-    rxFillRingEmptyDescs: a.rxFillRingEmptyDescs + b.rxFillRingEmptyDescs,
-    txRingEmptyDescs: a.txRingEmptyDescs + b.txRingEmptyDescs,
-  };
 }

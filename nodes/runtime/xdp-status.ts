@@ -7,9 +7,9 @@ import { shortCount, statusOf, warningStatus, type NodeStatus } from './node-sta
 
 /** The way that frames take between the device and the socket. */
 export interface XdpPath {
-  /** Where the program of the socket runs; `none` when it is not the socket's own. */
-  readonly attachMode: 'driver' | 'skb' | 'none';
-  readonly zeroCopy: boolean;
+  /** Where the program of the socket runs; null when it has none of its own. */
+  readonly attachMode: 'driver' | 'skb' | null;
+  readonly boundMode: 'copy' | 'zerocopy';
 }
 
 export function xdpStatus(
@@ -28,7 +28,7 @@ export function xdpStatus(
 }
 
 /** `driver, zero-copy`. Without a program of the node's own only the second half. */
-function pathText({ attachMode, zeroCopy }: XdpPath): string {
-  const transfer = zeroCopy ? 'zero-copy' : 'copy';
-  return attachMode === 'none' ? transfer : `${attachMode}, ${transfer}`;
+function pathText({ attachMode, boundMode }: XdpPath): string {
+  const transfer = boundMode === 'zerocopy' ? 'zero-copy' : 'copy';
+  return attachMode === null ? transfer : `${attachMode}, ${transfer}`;
 }

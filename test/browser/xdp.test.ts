@@ -67,7 +67,7 @@ describe('the xdp node in a real browser', function () {
     await editor.pickInterface(wire.b);
     assert.equal(await queues.innerText(), `${wire.b} has 4 queues (0 to 3).`);
     await editor.type('queueId', '4');
-    assert.equal(await queues.innerText(), `${wire.b} has no queue 4: 4 queues (0 to 3).`);
+    assert.equal(await queues.innerText(), `${wire.b} has no queue 4: it has 4 queues (0 to 3).`);
     await editor.screenshot('xdp-queue');
     await editor.type('queueId', 'some');
     await editor

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { CaptureMessage } from '../../nodes/runtime/capture-output';
+import type { CaptureCounters } from '../../nodes/runtime/ledger';
 import { XdpController, type XdpHost, type XdpSource } from '../../nodes/runtime/xdp-controller';
 import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
 import { setupOf, type XdpNodeSetup } from '../../nodes/runtime/xdp-setup';
@@ -15,16 +16,13 @@ import { until } from '../support/wait';
 import { numberedFrame } from '../support/witness';
 import { FakeClock } from './fake-clock';
 
-const NO_COUNTERS = {
-  packets: 0,
-  bytes: 0,
-  refiltered: 0,
-  rxDropped: 0,
-  rxInvalidDescs: 0,
-  txInvalidDescs: 0,
-  rxRingFull: 0,
-  rxFillRingEmptyDescs: 0,
-  txRingEmptyDescs: 0,
+const NO_KERNEL = {
+  rx_dropped: 0,
+  rx_invalid_descs: 0,
+  tx_invalid_descs: 0,
+  rx_ring_full: 0,
+  rx_fill_ring_empty_descs: 0,
+  tx_ring_empty_descs: 0,
 };
 
 /** A socket whose ring holds what the test puts there, and that takes `room` frames and then waits. */
@@ -32,7 +30,7 @@ class FakeSocket extends EventEmitter implements XdpSource {
   readonly interface = 'eth7';
   readonly warnings = ['a warning'];
   readonly attachMode = 'driver';
-  readonly zeroCopy = false;
+  readonly boundMode = 'copy';
   linkUp = true;
   attached = true;
   closed = false;
@@ -41,7 +39,8 @@ class FakeSocket extends EventEmitter implements XdpSource {
   drains = 0;
   readonly ring: PacketBatch[] = [];
   readonly filters: (Filter | null)[] = [];
-  readonly counters = { ...NO_COUNTERS };
+  readonly counters = { packets: 0, bytes: 0, refiltered: 0, freezes: 0 };
+  readonly kernel = { ...NO_KERNEL };
   #wake: () => void = () => undefined;
   #fail: (error: Error) => void = () => undefined;
 
@@ -68,8 +67,12 @@ class FakeSocket extends EventEmitter implements XdpSource {
     this.counters.bytes += batch?.byteLength ?? 0;
     return batch;
   }
-  cumulativeStats(): typeof NO_COUNTERS {
-    return { ...this.counters };
+  cumulativeStats(): CaptureCounters {
+    const drops = this.kernel.rx_dropped + this.kernel.rx_ring_full;
+    return { ...this.counters, drops, received: this.counters.packets + this.counters.refiltered + drops };
+  }
+  statistics(): typeof NO_KERNEL {
+    return { ...this.kernel };
   }
   setFilter(filter: Filter | null): void {
     this.filters.push(filter);
@@ -188,7 +191,7 @@ describe('xdp controller', () => {
     await answered(bed, '0');
     socket.put(batch(3));
     await until(() => bed.sent.length === 1, 1000, 'a batch');
-    Object.assign(socket.counters, { rxDropped: 2, rxRingFull: 3, txInvalidDescs: 1, rxFillRingEmptyDescs: 4 });
+    Object.assign(socket.kernel, { rx_dropped: 2, rx_ring_full: 3, tx_invalid_descs: 1, rx_fill_ring_empty_descs: 4 });
     socket.put(batch(1));
     await until(() => bed.sent.length === 2, 1000, 'another');
     assert.deepEqual(
@@ -205,13 +208,12 @@ describe('xdp controller', () => {
       [report.state, report.packets, report.bytes, report.drops, report.shed, report.freezes, report.sent, report.sentBytes, report.uptime],
       ['up', 4, 256, 5, 0, 0, 2, 128, 1],
     );
-    const { packets: _p, bytes: _b, refiltered: _r, ...kernel } = socket.counters;
-    assert.deepEqual(report.xdp, kernel);
+    assert.deepEqual(report.xdp, socket.kernel);
     assert.ok(bed.log.includes('eth7: a warning'));
     await bed.act('restart');
-    bed.sockets[1]!.counters.rxDropped = 10;
+    bed.sockets[1]!.kernel.rx_dropped = 10;
     await bed.act('stats');
-    assert.deepEqual([bed.statistics.at(-1)!.drops, bed.statistics.at(-1)!.xdp.rxDropped, bed.statistics.at(-1)!.packets], [15, 12, 4]);
+    assert.deepEqual([bed.statistics.at(-1)!.drops, bed.statistics.at(-1)!.xdp.rx_dropped, bed.statistics.at(-1)!.packets], [15, 12, 4]);
     await end(bed);
   });
 
@@ -227,7 +229,7 @@ describe('xdp controller', () => {
     await answered(bed, '0');
     await second(bed);
     assert.equal(bed.statuses.at(-1), 'green driver, copy: in 0, out 12 pps');
-    socket.counters.rxRingFull += 312;
+    socket.kernel.rx_ring_full += 312;
     await second(bed);
     assert.equal(bed.statuses.at(-1), 'yellow dropping 312/s');
     bed.send('no frame');
