@@ -2,11 +2,9 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "common.h"
 
@@ -52,24 +50,8 @@ static int read_block(struct ring* ring) {
   return 1;
 }
 
-enum command ring_run(struct ring* ring) {
-  enum command command = COMMAND_STOP;
-  int draining = 0;
-  for (;;) {
-    while (read_block(ring)) continue;
-    // Once told, the driver sends nothing more: three retire timeouts without a block and the ring is empty.
-    struct pollfd wait[2] = {{.fd = ring->fd, .events = POLLIN},
-                             {.fd = draining ? -1 : STDIN_FILENO, .events = POLLIN}};
-    const int ready = poll(wait, 2, draining ? (int)ring->timeout_ms * 3 : -1);
-    if (ready < 0) die("poll");
-    if (ready == 0) return command;
-    if (wait[1].revents != 0) {
-      char text[64];
-      const ssize_t got = read(STDIN_FILENO, text, sizeof text);
-      command = got > 0 && text[0] == 'm' ? COMMAND_MARK : COMMAND_STOP;
-      draining = 1;
-    }
-  }
+static void read_blocks(void* ring) {
+  while (read_block(ring)) continue;
 }
 
 uint64_t ring_drops(const struct ring* ring) {
@@ -77,4 +59,21 @@ uint64_t ring_drops(const struct ring* ring) {
   socklen_t length = sizeof stats;
   if (getsockopt(ring->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length) != 0) die("PACKET_STATISTICS");
   return stats.tp_drops;
+}
+
+static uint64_t source_drops(void* ring) { return ring_drops(ring); }
+
+struct source ring_source(struct ring* ring) {
+  return (struct source){
+      .fd = ring->fd,
+      .quiet_ms = (int)ring->timeout_ms * 3,
+      .ring = ring,
+      .read = read_blocks,
+      .drops = source_drops,
+  };
+}
+
+enum command ring_run(struct ring* ring) {
+  const struct source source = ring_source(ring);
+  return read_until_told(&source);
 }

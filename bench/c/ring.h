@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "reader.h"
+
 // A TPACKET_V3 receive ring, as plain as it can be.
 struct ring {
   int fd;
@@ -18,10 +20,10 @@ struct ring {
   void (*block_end)(void);
 };
 
-// What the reader was told on its standard input.
-enum command { COMMAND_MARK, COMMAND_STOP };
-
 void ring_open(struct ring* ring, const char* interface);
+
+// What the ring is to a reader: three retire timeouts without a block and it is empty.
+struct source ring_source(struct ring* ring);
 
 // Reads frames until a command has come and what was sent before it is read.
 enum command ring_run(struct ring* ring);

@@ -8,7 +8,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const sources = join(root, 'bench', 'c');
 const output = join(root, '.cache', 'bench');
 const flags = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-O2'];
-const programs = { rx3: ['ring'], witness: ['ring'], forward: ['ring'], tx: [], live: [] };
+const programs = {
+  rx3: ['reader', 'ring'],
+  witness: ['reader', 'ring'],
+  forward: ['reader', 'ring'],
+  tx: [],
+  live: [],
+  xdp_rx: ['reader', 'xdp'],
+  xdp_tx: ['xdp'],
+};
 
 /** @returns {Record<keyof typeof programs, string>} Paths of the programs. */
 export function compile() {

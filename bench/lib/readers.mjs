@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Process, run } from './process.mjs';
+import { spread } from './table.mjs';
 
 /** Not counted: the optimising compiler looks at functions that run once a wake-up of 10,000 frames, and is through with most of them by then. */
 const WARM_UP_FRAMES = 2_000_000;
@@ -94,3 +95,20 @@ export async function measure(command, { network, generate, length, count, rate 
     await reader.end();
   }
 }
+
+export const COLUMNS = ['lost', 'kernel drops', 'kpps', 'CPU ns/packet'];
+
+/** What `COLUMNS` says of the runs of one reader. */
+export function cells(runs) {
+  return [
+    spread(runs.map((one) => one.sent - one.packets)),
+    spread(runs.map((one) => one.drops)),
+    spread(runs.map((one) => (one.packets / one.wallNs) * 1e6)),
+    spread(cpuPerPacket(runs)),
+  ];
+}
+
+export const cpuPerPacket = (runs) => runs.map((one) => one.cpuNs / one.packets);
+
+/** In MB; the C readers do not tell theirs. */
+export const peakRss = (runs) => spread(runs.map((one) => (one.peakRss ?? 0) / 1e6));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "mapped_buffer.h"
 #include "slab_buffer.h"
 
 namespace netring {
@@ -163,18 +164,13 @@ Napi::Value CaptureWrap::borrow(const Napi::CallbackInfo& info) {
     if (capture->index_current(header_words_, records_) != 0) break;
     capture->release_block();
   }
-  auto owner = std::make_unique<std::shared_ptr<Mapping>>(capture->ring());
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, block, capture->block_size(),
-      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Mapping>*>(hint); }, owner.get(), &buffer);
-  if (status != napi_ok) {
+  const Napi::Value buffer =
+      wrap_mapping(env, capture->ring(), static_cast<size_t>(block - capture->ring()->data()), capture->block_size());
+  if (buffer.IsUndefined()) {
     capture->release_block();
-    Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers").ThrowAsJavaScriptException();
     return env.Undefined();
   }
-  (void)owner.release();
-  lease_ = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  lease_ = Napi::Persistent(buffer.As<Napi::ArrayBuffer>());
   return lease_.Value();
 }
 

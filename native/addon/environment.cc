@@ -18,11 +18,13 @@ void Environment::handle_closed() {
   if (ending_ && open_handles_ == 0) napi_remove_async_cleanup_hook(hook_);
 }
 
-void Environment::raise(Napi::Env env, const Status& status, const std::string& interface_name) {
+void Environment::raise(Napi::Env env, const Status& status, const std::string& interface_name,
+                        const std::string& detail) {
   Napi::Object failure = Napi::Object::New(env);
   failure.Set("errno", status.error);
   failure.Set("step", status.step);
   failure.Set("interface", interface_name);
+  failure.Set("detail", detail);
   const Napi::Value error = make_error_.Call({failure});
   if (!env.IsExceptionPending()) napi_throw(env, error);
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "../core/result.h"
+#include "../core/xdp/shared_program.h"
 
 namespace netring {
 
@@ -26,6 +27,8 @@ class Environment {
   static void install(Napi::Env env);
 
   void set_error_factory(Napi::Function factory);
+  // XDP programs that its sockets share.
+  SharedPrograms& programs() { return programs_; }
   void add(Closable* handle) { handles_.insert(handle); }
   void remove(Closable* handle) { handles_.erase(handle); }
 
@@ -35,12 +38,14 @@ class Environment {
   void handle_closed();
 
   // Leaves a NetringError pending. The caller returns to JavaScript right after it.
-  void raise(Napi::Env env, const Status& status, const std::string& interface_name);
+  // `detail`: what the kernel has said besides.
+  void raise(Napi::Env env, const Status& status, const std::string& interface_name, const std::string& detail = "");
 
  private:
   static void clean_up(napi_async_cleanup_hook_handle hook, void* self);
 
   Napi::FunctionReference make_error_;
+  SharedPrograms programs_;
   std::set<Closable*> handles_;
   int open_handles_ = 0;
   napi_async_cleanup_hook_handle hook_ = nullptr;

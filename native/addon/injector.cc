@@ -1,63 +1,12 @@
 #include "injector.h"
 
-#include <algorithm>
+#include <optional>
 
-#include "../core/packet_index.h"
 #include "arguments.h"
+#include "frame_arguments.h"
+#include "mapped_buffer.h"
 
 namespace netring {
-
-namespace {
-
-constexpr size_t kResultWords = 7;
-
-void write_result(const SendResult& result, int32_t* words) {
-  words[0] = static_cast<int32_t>(result.sent);
-  words[1] = static_cast<int32_t>(result.rejected);
-  words[2] = static_cast<int32_t>(result.consumed);
-  words[3] = result.error;
-  words[4] = static_cast<int32_t>(result.first_rejected);
-  words[5] = static_cast<int32_t>(result.first_rejected_length);
-  words[6] = static_cast<int32_t>(result.bytes);
-}
-
-bool is_bytes(const Napi::Value& value) {
-  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-}
-
-void throw_type(Napi::Env env, const std::string& text) {
-  Napi::TypeError::New(env, text).ThrowAsJavaScriptException();
-}
-
-// Frames of a packet index.
-class IndexedFrames : public FrameSource {
- public:
-  IndexedFrames(const uint8_t* bytes, const PacketRecord* records, bool fix_checksums)
-      : bytes_(bytes), records_(records), unfinished_(fix_checksums ? TP_STATUS_CSUMNOTREADY : 0) {}
-
-  Frame at(uint32_t place) const override {
-    const PacketRecord& record = records_[place];
-    return {bytes_ + record.offset, record.length, (record.status & unfinished_) != 0};
-  }
-
- private:
-  const uint8_t* bytes_;
-  const PacketRecord* records_;
-  uint32_t unfinished_;
-};
-
-// Frames of an array of byte arrays, the first of which is the one at `first`.
-class ListedFrames : public FrameSource {
- public:
-  ListedFrames(const std::vector<Frame>& frames, uint32_t first) : frames_(frames), first_(first) {}
-  Frame at(uint32_t place) const override { return frames_[place - first_]; }
-
- private:
-  const std::vector<Frame>& frames_;
-  uint32_t first_;
-};
-
-}  // namespace
 
 void InjectorWrap::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Injector", DefineClass(env, "Injector",
@@ -188,17 +137,9 @@ Napi::Value InjectorWrap::allocate(const Napi::CallbackInfo& info) {
 bool InjectorWrap::make_slots(Napi::Env env) {
   if (!slots_.IsEmpty()) return true;
   const std::shared_ptr<Mapping>& memory = injector_->ring().memory();
-  auto owner = std::make_unique<std::shared_ptr<Mapping>>(memory);
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, memory->data(), memory->size(),
-      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Mapping>*>(hint); }, owner.get(), &buffer);
-  if (status != napi_ok) {
-    Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers").ThrowAsJavaScriptException();
-    return false;
-  }
-  (void)owner.release();
-  slots_ = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  const Napi::Value buffer = wrap_mapping(env, memory, 0, memory->size());
+  if (buffer.IsUndefined()) return false;
+  slots_ = Napi::Persistent(buffer.As<Napi::ArrayBuffer>());
   return true;
 }
 
@@ -234,14 +175,6 @@ void InjectorWrap::send_slot(const Napi::CallbackInfo& info) {
       .ThrowAsJavaScriptException();
 }
 
-int32_t* InjectorWrap::result_words(const Napi::Value& value) {
-  if (value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
-      value.As<Napi::TypedArray>().ElementLength() >= kResultWords)
-    return value.As<Napi::Int32Array>().Data();
-  throw_type(Env(), "result must be an Int32Array of 7");
-  return nullptr;
-}
-
 void InjectorWrap::flush(const Napi::CallbackInfo& info) {
   Injector* injector = refreshed(info.Env());
   int32_t* words = injector == nullptr ? nullptr : result_words(info[0]);
@@ -270,80 +203,19 @@ Napi::Value InjectorWrap::rejected_slots(const Napi::CallbackInfo& info) {
                              : Napi::Number::New(info.Env(), static_cast<double>(injector->rejected()));
 }
 
-// Arguments `at` and `at + 1` as a range within `length`.
-bool InjectorWrap::read_range(const Napi::CallbackInfo& info, size_t at, size_t length, uint32_t* first,
-                              uint32_t* end) {
-  const double from = info[at].IsNumber() ? info[at].As<Napi::Number>().DoubleValue() : -1;
-  const double to = info[at + 1].IsNumber() ? info[at + 1].As<Napi::Number>().DoubleValue() : -1;
-  if (!(from >= 0 && to >= from && to <= static_cast<double>(length))) {
-    Napi::RangeError::New(info.Env(), "first and end must be a range within the frames").ThrowAsJavaScriptException();
-    return false;
-  }
-  *first = static_cast<uint32_t>(from);
-  *end = static_cast<uint32_t>(to);
-  return true;
-}
-
 void InjectorWrap::send_indexed(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Injector* injector = refreshed(env);
+  Injector* injector = refreshed(info.Env());
   if (injector == nullptr) return;
-  if (!is_bytes(info[0])) return throw_type(env, "bytes must be a Uint8Array");
-  if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array)
-    return throw_type(env, "index must be a Uint32Array");
-  if (!info[4].IsBoolean()) return throw_type(env, "fixChecksums must be a boolean");
-  int32_t* words = result_words(info[5]);
-  if (words == nullptr) return;
-  const auto bytes = info[0].As<Napi::Uint8Array>();
-  const auto index = info[1].As<Napi::Uint32Array>();
-  const auto* records = reinterpret_cast<const PacketRecord*>(index.Data());
-  uint32_t first = 0;
-  uint32_t end = 0;
-  if (!read_range(info, 2, index.ByteLength() / sizeof(PacketRecord), &first, &end)) return;
-  const size_t size = bytes.ByteLength();
-  for (uint32_t place = first; place < end; ++place) {
-    if (records[place].offset <= size && records[place].length <= size - records[place].offset) continue;
-    Napi::RangeError::New(env, "frame " + std::to_string(place) + " reaches out of the bytes")
-        .ThrowAsJavaScriptException();
-    return;
-  }
-  const IndexedFrames frames(bytes.Data(), records, info[4].As<Napi::Boolean>().Value());
-  write_result(injector->send(frames, first, end), words);
-}
-
-// Reading an element may run script (a getter, a proxy), which may close this injector or detach what was read before.
-// So first all elements are read, and only then is memory looked at.
-bool InjectorWrap::read_frames(const Napi::Array& list, uint32_t first, uint32_t end, std::vector<Frame>* frames) {
-  std::vector<Napi::Value> values;
-  values.reserve(end - first);
-  for (uint32_t place = first; place < end; ++place) {
-    values.push_back(list.Get(place));
-    if (Env().IsExceptionPending()) return false;
-    if (is_bytes(values.back())) continue;
-    throw_type(Env(), "frames[" + std::to_string(place) + "] is not a Uint8Array");
-    return false;
-  }
-  frames->reserve(values.size());
-  for (const Napi::Value& value : values) {
-    const auto bytes = value.As<Napi::Uint8Array>();
-    frames->push_back({bytes.Data(), static_cast<uint32_t>(std::min<size_t>(bytes.ByteLength(), UINT32_MAX)), false});
-  }
-  return true;
+  const std::optional<IndexedCall> call = read_indexed_call(info);
+  if (call) write_result(injector->send(call->frames, call->first, call->end), call->words);
 }
 
 void InjectorWrap::send_frames(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (opened(env) == nullptr) return;
-  if (!info[0].IsArray()) return throw_type(env, "frames must be an array");
-  const auto list = info[0].As<Napi::Array>();
-  uint32_t first = 0;
-  uint32_t end = 0;
-  if (!read_range(info, 1, list.Length(), &first, &end)) return;
-  std::vector<Frame> frames;
-  if (!read_frames(list, first, end, &frames)) return;
-  Injector* injector = refreshed(env);
-  int32_t* words = injector == nullptr ? nullptr : result_words(info[3]);
-  if (words != nullptr) write_result(injector->send(ListedFrames(frames, first), first, end), words);
+  if (opened(info.Env()) == nullptr) return;
+  const std::optional<ListedCall> call = read_listed_call(info);
+  // Reading the frames may have run script that closed this injector.
+  Injector* injector = call ? refreshed(info.Env()) : nullptr;
+  if (injector != nullptr) write_result(injector->send(*call, call->first, call->end), call->words);
 }
 
 void InjectorWrap::watch(const Napi::CallbackInfo& info) {

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "../core/injector.h"
 #include "environment.h"
@@ -58,9 +57,6 @@ class InjectorWrap : public Napi::ObjectWrap<InjectorWrap>, public Closable {
   // The same with its link's state up to date.
   Injector* refreshed(Napi::Env env);
   bool make_slots(Napi::Env env);
-  bool read_frames(const Napi::Array& list, uint32_t first, uint32_t end, std::vector<Frame>* frames);
-  int32_t* result_words(const Napi::Value& value);
-  bool read_range(const Napi::CallbackInfo& info, size_t at, size_t length, uint32_t* first, uint32_t* end);
 
   Environment& environment_;
   std::string name_;

@@ -78,10 +78,11 @@ std::optional<uint32_t> compute(uint16_t code, uint32_t a, uint32_t operand) {
       return a | operand;
     case BPF_XOR:
       return a ^ operand;
+    // By the lower five bits, as the processor does for the kernel.
     case BPF_LSH:
-      return operand < 32 ? a << operand : 0;
+      return a << (operand & 31);
     case BPF_RSH:
-      return operand < 32 ? a >> operand : 0;
+      return a >> (operand & 31);
     default:
       return 0 - a;
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "frame_limit.h"
+#include "frame_source.h"
 #include "link.h"
 #include "resources.h"
 #include "result.h"
@@ -25,31 +26,6 @@ struct InjectorConfig {
   uint32_t frame_size = 0;
   uint32_t frame_count = 0;
   bool qdisc_bypass = false;
-};
-
-// One frame to send. `complete` asks for its checksum, in a copy.
-struct Frame {
-  const uint8_t* data = nullptr;
-  uint32_t length = 0;
-  bool complete = false;
-};
-
-// Frames by their place; the caller keeps their memory alive during the call.
-class FrameSource {
- public:
-  virtual ~FrameSource() = default;
-  virtual Frame at(uint32_t place) const = 0;
-};
-
-// Mirrors SendResult in src/native.ts.
-struct SendResult {
-  uint32_t sent = 0;
-  uint32_t rejected = 0;
-  uint32_t consumed = 0;
-  int error = 0;
-  int64_t first_rejected = -1;
-  int64_t first_rejected_length = -1;
-  uint64_t bytes = 0;
 };
 
 class Injector {

@@ -1,15 +1,13 @@
 #include "interface_list.h"
 
-#include <linux/ethtool.h>
 #include <linux/if.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
 #include <set>
 
+#include "ethtool.h"
 #include "netlink.h"
 
 namespace netring {
@@ -29,42 +27,6 @@ std::string format_address(std::span<const uint8_t> address) {
     text += kDigits[octet & 15];
   }
   return text;
-}
-
-// Interface requests work on any socket, the netlink one as well; an AF_INET one would need IPv4 in the kernel.
-bool ethtool(int fd, const std::string& name, void* command) {
-  ifreq request{};
-  std::memcpy(request.ifr_name, name.data(), std::min<size_t>(name.size(), IFNAMSIZ - 1));
-  request.ifr_data = command;
-  return ::ioctl(fd, SIOCETHTOOL, &request) == 0;
-}
-
-uint32_t read_speed(int fd, const std::string& name) {
-  // Room for the link mode bitmaps behind the struct: three of at most 127 words.
-  alignas(ethtool_link_settings) uint8_t memory[sizeof(ethtool_link_settings) + 3 * 127 * sizeof(uint32_t)] = {};
-  auto* link = reinterpret_cast<ethtool_link_settings*>(memory);
-  link->cmd = ETHTOOL_GLINKSETTINGS;
-  // The first call answers with the negated number of bitmap words, the second one with the settings.
-  if (!ethtool(fd, name, link) || link->link_mode_masks_nwords >= 0) return 0;
-  link->link_mode_masks_nwords = static_cast<int8_t>(-link->link_mode_masks_nwords);
-  link->cmd = ETHTOOL_GLINKSETTINGS;
-  if (!ethtool(fd, name, link)) return 0;
-  return link->speed == static_cast<uint32_t>(SPEED_UNKNOWN) ? 0 : link->speed;
-}
-
-std::string read_driver(int fd, const std::string& name) {
-  ethtool_drvinfo info{};
-  info.cmd = ETHTOOL_GDRVINFO;
-  if (!ethtool(fd, name, &info)) return "";
-  return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
-}
-
-// Queues in use. rtnetlink tells how many there may be at most, which is a multiple of it for many drivers.
-uint32_t read_queues(int fd, const std::string& name, uint32_t at_most) {
-  ethtool_channels channels{};
-  channels.cmd = ETHTOOL_GCHANNELS;
-  const uint32_t used = ethtool(fd, name, &channels) ? channels.rx_count + channels.combined_count : 0;
-  return std::max<uint32_t>(used > 0 ? used : at_most, 1);
 }
 
 Status dump_links(int fd, std::vector<Interface>* interfaces) {
@@ -151,7 +113,7 @@ Result<std::vector<Interface>> list_interfaces() {
   for (Interface& entry : interfaces) {
     entry.speed = read_speed(fd, entry.name);
     entry.driver = read_driver(fd, entry.name);
-    entry.queues = read_queues(fd, entry.name, entry.queues);
+    entry.queues = queues_in_use(fd, entry.name, entry.queues);
     entry.default_route = default_routes.contains(entry.index);
   }
   return interfaces;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ethtool.h"
 #include "netlink.h"
 
 namespace netring {
@@ -61,6 +62,9 @@ void apply(const nlmsghdr& message, const ifinfomsg& body, LinkInfo* info) {
   info->flags = body.ifi_flags;
   info->link_type = body.ifi_type;
   info->mtu = view.u32(IFLA_MTU, info->mtu);
+  info->queues = view.u32(IFLA_NUM_RX_QUEUES, info->queues);
+  if (const auto address = view.find(IFLA_ADDRESS); address.size() == info->address.size())
+    std::copy(address.begin(), address.end(), info->address.begin());
   if (std::string name = view.text(IFLA_IFNAME); !name.empty()) info->name = std::move(name);
 }
 
@@ -131,6 +135,8 @@ uint32_t LinkWatch::current_mtu() const {
   ifreq request = named_request();
   return ::ioctl(socket_.get(), SIOCGIFMTU, &request) == 0 ? static_cast<uint32_t>(request.ifr_mtu) : info_.mtu;
 }
+
+uint32_t LinkWatch::queues() const { return queues_in_use(socket_.get(), info_.name, info_.queues); }
 
 ifreq LinkWatch::named_request() const {
   ifreq request{};

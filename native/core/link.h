@@ -2,8 +2,10 @@
 #ifndef NETRING_CORE_LINK_H_
 #define NETRING_CORE_LINK_H_
 
+#include <linux/if_ether.h>
 #include <net/if.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -18,6 +20,8 @@ struct LinkInfo {
   uint32_t flags = 0;      // IFF_*
   uint32_t mtu = 0;        // bytes
   uint16_t link_type = 0;  // ARPHRD_*
+  uint32_t queues = 1;     // receive queues there may be at most
+  std::array<uint8_t, ETH_ALEN> address{};
 
   // Administratively up and with a carrier. Without a carrier the kernel accepts frames and drops them in silence, so
   // for a sender that is as good as down.
@@ -47,6 +51,9 @@ class LinkWatch {
 
   // The MTU at this moment, for what rtnetlink has not told yet.
   uint32_t current_mtu() const;
+
+  // Receive queues in use now.
+  uint32_t queues() const;
 
   // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call.
   // On an overrun of the netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.

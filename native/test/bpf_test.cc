@@ -98,6 +98,8 @@ void agrees_with_the_kernel() {
       BPF_ALU | BPF_MOD | BPF_X,
       BPF_ALU | BPF_LSH | BPF_K,
       BPF_ALU | BPF_RSH | BPF_K,
+      BPF_ALU | BPF_LSH | BPF_X,
+      BPF_ALU | BPF_RSH | BPF_X,
       BPF_ALU | BPF_NEG,
       BPF_MISC | BPF_TAX,
       BPF_MISC | BPF_TXA,

@@ -1,4 +1,4 @@
-// A test program is a list of named functions; each prints `ok NAME` or `not ok NAME REASON`.
+// A test program is a list of named functions; each prints `ok NAME`, `not ok NAME REASON` or `skip NAME REASON`.
 #ifndef NETRING_TEST_CHECK_H_
 #define NETRING_TEST_CHECK_H_
 
@@ -10,6 +10,12 @@
 namespace netring::test {
 
 inline std::string& failure() {
+  static std::string text;
+  return text;
+}
+
+// Why the test cannot run here; set by the test, which then returns.
+inline std::string& obstacle() {
   static std::string text;
   return text;
 }
@@ -37,8 +43,11 @@ int run_all(const Test (&tests)[N]) {
   int failed = 0;
   for (const Test& test : tests) {
     failure().clear();
+    obstacle().clear();
     test.run();
-    if (failure().empty()) {
+    if (failure().empty() && !obstacle().empty()) {
+      std::printf("skip %s %s\n", test.name, obstacle().c_str());
+    } else if (failure().empty()) {
       std::printf("ok %s\n", test.name);
     } else {
       std::printf("not ok %s %s\n", test.name, failure().c_str());

@@ -12,6 +12,8 @@ import { Problem, root, run, which } from './run.mjs';
 
 const folder = join(root, '.cache', 'native-test');
 const FLAGS = [
+  // Frames of a UMEM are checked for their owner.
+  '-DDEBUG',
   '-std=c++20',
   '-fno-exceptions',
   '-fno-rtti',

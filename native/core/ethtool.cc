@@ -1,0 +1,59 @@
+#include "ethtool.h"
+
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace netring {
+
+namespace {
+
+// Interface requests work on any socket, the netlink one as well; an AF_INET one would need IPv4 in the kernel.
+bool ethtool(int fd, const std::string& name, void* command) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), std::min<size_t>(name.size(), IFNAMSIZ - 1));
+  request.ifr_data = command;
+  return ::ioctl(fd, SIOCETHTOOL, &request) == 0;
+}
+
+}  // namespace
+
+uint32_t read_speed(int fd, const std::string& name) {
+  // Room for the link mode bitmaps behind the struct: three of at most 127 words.
+  alignas(ethtool_link_settings) uint8_t memory[sizeof(ethtool_link_settings) + 3 * 127 * sizeof(uint32_t)] = {};
+  auto* link = reinterpret_cast<ethtool_link_settings*>(memory);
+  link->cmd = ETHTOOL_GLINKSETTINGS;
+  // The first call answers with the negated number of bitmap words, the second one with the settings.
+  if (!ethtool(fd, name, link) || link->link_mode_masks_nwords >= 0) return 0;
+  link->link_mode_masks_nwords = static_cast<int8_t>(-link->link_mode_masks_nwords);
+  link->cmd = ETHTOOL_GLINKSETTINGS;
+  if (!ethtool(fd, name, link)) return 0;
+  return link->speed == static_cast<uint32_t>(SPEED_UNKNOWN) ? 0 : link->speed;
+}
+
+std::string read_driver(int fd, const std::string& name) {
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  if (!ethtool(fd, name, &info)) return "";
+  return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
+}
+
+uint32_t queues_in_use(int fd, const std::string& name, uint32_t at_most) {
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  const uint32_t used = ethtool(fd, name, &channels) ? channels.rx_count + channels.combined_count : 0;
+  return std::max<uint32_t>(used > 0 ? used : at_most, 1);
+}
+
+OffloadFlags read_offloads(int fd, const std::string& name) {
+  ethtool_value flags{};
+  flags.cmd = ETHTOOL_GFLAGS;
+  if (!ethtool(fd, name, &flags)) return {};
+  return {(flags.data & ETH_FLAG_RXVLAN) != 0, (flags.data & ETH_FLAG_LRO) != 0};
+}
+
+}  // namespace netring
