@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { NODE_GROUPS, OPTION_TABLE } from '../../src/options/table';
 import { ICMP } from '../support/bridge-lab';
-import { Lab, link, type Wire } from '../support/lab';
+import { Lab, xdpProgram, type Wire } from '../support/lab';
 import { NodeRed } from '../support/node-red';
 import { until } from '../support/wait';
 import { Witness } from '../support/witness';
@@ -166,10 +166,10 @@ describe('the xdp node in a real browser', function () {
     await editor.waitForStatus(xdp, /^(driver|skb), copy: in [1-9][\d.]*, out [1-9][\d.]* pps$/);
     await until(() => witness.frames.filter(({ protocol }) => protocol === ETHERTYPE).length > 5, 5000, 'frames at the other end');
 
-    assert.ok('xdp' in link(wire.b));
+    assert.notEqual(xdpProgram(wire.b), undefined);
     await editor.node(xdp).click();
     await editor.page.keyboard.press('Delete');
     await editor.deploy();
-    await until(() => !('xdp' in link(wire.b)), 5000, 'the program is gone');
+    await until(() => xdpProgram(wire.b) === undefined, 5000, 'the program is gone');
   });
 });
