@@ -21,7 +21,7 @@ export interface ErrorDetails {
 /** What the addon knows of a failure: the errno and the step at which it happened. */
 export interface NativeFailure {
   errno: number;
-  /** A system call (`socket`, `mmap`, `bind`, `poll`) or the name of a socket option. */
+  /** A system call (`socket`, `mmap`, `bind`, `poll`), or the name of a socket option, of a command of bpf(2) or of an option. */
   step: string;
   interface: string;
 }
@@ -74,12 +74,28 @@ export class NetringError extends Error {
     if (step === 'socket' && (code === 'EPERM' || code === 'EACCES'))
       return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_NET_RAW)', details);
     const where = interfaceName === '' ? '' : ` on ${interfaceName}`;
+    if (step.startsWith('BPF_')) return programError(step, code, where, details);
+    if (step === 'queueId') return NetringError.config(`queueId is no queue of ${interfaceName}`, step);
+    if (step === ANCILLARY_LOAD)
+      return NetringError.config('filter has a load of ancillary data that a program for XDP cannot do', 'filter');
     if (step === 'socket') return new NetringError('Socket', `socket creation failed: ${code}`, details);
     if (step === 'mmap') return new NetringError('Mmap', `mmap of the ring failed${where}: ${code}`, details);
     if (step === 'bind') return new NetringError('Bind', `bind failed${where}: ${code}`, details);
     if (isOption) return new NetringError('SockOpt', `setsockopt(${step}) failed${where}: ${code}`, details);
     return new NetringError('Io', `${step} failed${where}: ${code}`, details);
   }
+}
+
+/** What the native core calls an instruction that looks at more than the frame. */
+const ANCILLARY_LOAD = 'ancillary load in a filter for XDP';
+
+/** A refusal of what redirects frames to AF_XDP sockets: the program, its map, the link that attaches it. */
+function programError(step: string, code: string, where: string, details: ErrorDetails): NetringError {
+  // A program that the verifier refuses gets EACCES, and so does a file that the user may not open.
+  if (code === 'EPERM') return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_BPF and CAP_NET_ADMIN)', details);
+  if (step !== 'BPF_LINK_CREATE') return new NetringError('Io', `bpf(${step}) failed${where}: ${code}`, details);
+  if (code === 'EBUSY' || code === 'EEXIST') return new NetringError('Bind', `another XDP program is attached${where}: ${code}`, details);
+  return new NetringError('Bind', `attaching the XDP program failed${where}: ${code}`, details);
 }
 
 function errnoName(errno: number): string {

@@ -1,10 +1,12 @@
 /** The public surface. */
 export { AsyncCapture, type AsyncCaptureEvents } from './async/async-capture';
 export { AsyncInjector, type AsyncInjectorEvents } from './async/async-injector';
+export { AsyncXdpSocket, type AsyncXdpSocketEvents } from './async/async-xdp-socket';
 export { PacketStream } from './async/packet-stream';
 export type { ReadableGuard } from './async/receive-loop';
 export type { AsyncSendOptions, SendReport } from './async/send-loop';
 export type { WaitOptions } from './async/wait-list';
+export { XdpStream } from './async/xdp-stream';
 export { isPacketBatch, PacketBatch, type BatchOrigin, type FrameLike, type VlanTag } from './batch';
 export { Bridge, BridgeBuilder, type BridgeEvents, type BridgeHandles, type BridgePort } from './bridge';
 export type { BridgeAnswer, BridgeAudience, InlineOptions, TapOptions } from './bridge-feed';
@@ -17,9 +19,21 @@ export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
 export type { NativeCaptureGeometry as CaptureGeometry } from './native';
 export type { BpfInsn, Filter } from './options/filter-program';
-export type { BridgeOptions, CaptureOptions, InjectorOptions } from './options/generated/builders';
-export type { BridgeAction, BridgeDirection, FanoutFlag, FanoutMode, RingProfile, TimestampSource } from './options/values';
+export type { BridgeOptions, CaptureOptions, InjectorOptions, XdpOptions } from './options/generated/builders';
+export type {
+  BridgeAction,
+  BridgeDirection,
+  FanoutFlag,
+  FanoutMode,
+  RingProfile,
+  TimestampSource,
+  XdpAttach,
+  XdpBindMode,
+  XdpMode,
+} from './options/values';
 export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './packet';
 export { CaptureStats } from './stats';
 export type { PacketSink, PacketSource } from './traits';
 export { TxSlot } from './tx-slot';
+export { XdpSocket, XdpSocketBuilder, type XdpSocketOptions } from './xdp';
+export { XdpSocketStats, XdpStats } from './xdp-stats';

@@ -1,13 +1,11 @@
 /** The one owner of an injector's native object, behind `Injector` and its async shell. */
 import { NetringError } from './errors';
 import { FrameSender } from './frame-sender';
+import { assertEthernet } from './link-types';
 import { native, type NativeInjector } from './native';
 import type { InjectorSettings } from './options/generated/builders';
 import { toNativeInjectorConfig } from './options/validate';
 import type { Owner } from './owner';
-
-const ARPHRD_ETHER = 1;
-const ARPHRD_LOOPBACK = 772;
 
 export class InjectorHandle implements Owner {
   readonly native: NativeInjector;
@@ -19,13 +17,11 @@ export class InjectorHandle implements Owner {
   constructor(settings: InjectorSettings, warnings: readonly string[]) {
     this.native = new (native().Injector)(toNativeInjectorConfig(settings));
     this.#interfaceName = settings.interface;
-    const { linkType } = this.native;
-    if (linkType !== ARPHRD_ETHER && linkType !== ARPHRD_LOOPBACK) {
+    try {
+      assertEthernet(this.native.linkType, settings.interface, 'frames can be sent on');
+    } catch (error) {
       this.native.close();
-      throw NetringError.config(
-        `interface ${settings.interface} has link type ${linkType}; frames can be sent on 1 (Ethernet) and 772 (loopback)`,
-        'interface',
-      );
+      throw error;
     }
     this.warnings = [...warnings, ...this.native.warnings];
     this.sender = new FrameSender(this.native, this, 'sendmmsg');

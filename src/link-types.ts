@@ -9,6 +9,18 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [65534, 'raw IP'],
 ]);
 
+const ARPHRD_ETHER = 1;
+const ARPHRD_LOOPBACK = 772;
+
+/** @internal Throws Config unless frames of the link begin with an Ethernet header. `use` says what works there only. */
+export function assertEthernet(linkType: number, interfaceName: string, use: string): void {
+  if (linkType === ARPHRD_ETHER || linkType === ARPHRD_LOOPBACK) return;
+  throw NetringError.config(
+    `interface ${interfaceName} has link type ${linkType}; ${use} ${ARPHRD_ETHER} (Ethernet) and ${ARPHRD_LOOPBACK} (loopback)`,
+    'interface',
+  );
+}
+
 /** @internal Throws Config for a link type whose frames nothing here could make sense of. */
 export function assertLinkType(linkType: number, interfaceName: string): void {
   if (NAMES.has(linkType)) return;

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 export type EnvironmentKind = 'home-assistant' | 'kubernetes' | 'docker' | 'systemd' | 'shell';
-export type Capability = 'NET_RAW' | 'NET_ADMIN';
+export type Capability = 'NET_RAW' | 'NET_ADMIN' | 'IPC_LOCK' | 'BPF';
 
 /** What tells where the process runs; replaceable for tests. */
 export interface EnvironmentSources {
@@ -30,7 +30,7 @@ export interface EnvironmentFacts {
 }
 
 /** Bits of the sets in /proc/self/status, linux/capability.h. */
-const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = { NET_ADMIN: 12n, NET_RAW: 13n };
+const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = { NET_ADMIN: 12n, NET_RAW: 13n, IPC_LOCK: 14n, BPF: 39n };
 
 const THIS_PROCESS: EnvironmentSources = {
   env: process.env,
@@ -77,7 +77,7 @@ export function environmentFacts(sources: EnvironmentSources = THIS_PROCESS): En
 }
 
 /** Steps that CAP_NET_RAW is not enough for. */
-const NEEDS_NET_ADMIN: ReadonlySet<string> = new Set(['SO_RCVBUFFORCE', 'SO_BUSY_POLL', 'SO_PREFER_BUSY_POLL']);
+const NEEDS_NET_ADMIN: ReadonlySet<string> = new Set(['SO_RCVBUFFORCE', 'SO_BUSY_POLL', 'SO_PREFER_BUSY_POLL', 'SO_BUSY_POLL_BUDGET']);
 const RING_STEPS: ReadonlySet<string> = new Set(['PACKET_RX_RING', 'PACKET_TX_RING', 'mmap']);
 
 /**
@@ -90,54 +90,103 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
     case 'EACCES':
       if (step === 'socket' || NEEDS_NET_ADMIN.has(step))
         return permission(NEEDS_NET_ADMIN.has(step) ? 'NET_ADMIN' : 'NET_RAW', facts ?? environmentFacts());
-      return '';
+      if (step.startsWith('BPF_') && code === 'EPERM') return permission('BPF', facts ?? environmentFacts());
+      return XDP_REMEDIES[`${code} ${step}`] ?? '';
     case 'EAFNOSUPPORT':
       return addressFamily(step, facts ?? environmentFacts());
     case 'ENOMEM':
       return memory(step);
     case 'ENOBUFS':
+      if (step === 'XDP_UMEM_REG') return lockedMemory(facts ?? environmentFacts());
       return step.startsWith('send')
         ? 'the send queue is full\nSend more slowly, or lengthen the queue of the interface: ip link set <name> txqueuelen 10000'
         : '';
     case 'EINVAL':
-      if (step !== 'PACKET_FANOUT') return '';
+      if (step !== 'PACKET_FANOUT') return XDP_REMEDIES[`${code} ${step}`] ?? '';
       return 'use another fanoutGroup\nA group has one mode and one set of flags, and belongs to one interface; another socket has it already.';
     case 'ENOSPC':
       return step === 'PACKET_FANOUT' ? 'use another fanoutGroup\nThe group has as many members as the kernel allows.' : '';
     case 'EMFILE':
       return 'raise the limit of open files\nPlain shell: ulimit -n 4096; systemd: LimitNOFILE=4096 in the unit.';
     default:
-      return '';
+      return XDP_REMEDIES[`${code} ${step}`] ?? '';
   }
+}
+
+const FOREIGN_PROGRAM =
+  'another XDP program is attached\nIt is left alone; ip link show and bpftool net tell whose it is. Detach it, or let it redirect to this socket: attach none ' +
+  'with the mapPin of its XSKMAP.';
+
+/** By errno, of which EOPNOTSUPP is ENOTSUP in Node.js, and step. */
+const XDP_REMEDIES: Readonly<Record<string, string>> = {
+  'EBUSY bind':
+    'another socket is bound to this queue\nA queue belongs to one AF_XDP socket: close the other one (ss --xdp -p tells whose it is), or take another queueId. ' +
+    'After a close the kernel needs a moment to free the queue.',
+  'ENOTSUP bind': 'use bindMode auto or copy\nThe driver of this interface, or this queue of it, has no zero-copy.',
+  'EBUSY BPF_LINK_CREATE': FOREIGN_PROGRAM,
+  'EEXIST BPF_LINK_CREATE': FOREIGN_PROGRAM,
+  'ERANGE BPF_LINK_CREATE':
+    'lower the MTU of the interface\nThe driver runs XDP programs only while a frame fits into one page, about 3500 bytes. attach skb has no such limit, but frames ' +
+    'longer than a chunk are dropped.',
+  'ENOTSUP BPF_LINK_CREATE': 'use attach auto or skb\nThe driver of this interface runs no XDP programs.',
+  'ENOENT BPF_OBJ_GET':
+    'nothing is pinned at mapPin\nPin the XSKMAP of your program there first: bpftool map pin id <id> <path>, below /sys/fs/bpf.',
+  'EACCES BPF_OBJ_GET':
+    'no access to mapPin\nThe user of this process may not open it: see the permissions of the file and of its folders.',
+  'EINVAL BPF_OBJ_GET':
+    'mapPin is no XSKMAP\nAnother kind of map, a program or a link is pinned there: bpftool map show pinned <path> tells.',
+  'E2BIG BPF_MAP_UPDATE_ELEM': 'the map of mapPin is too small\nIt has one place for each queue from 0 on: raise its max_entries.',
+};
+
+/** An AF_XDP socket's memory counts as locked memory of its user; CAP_IPC_LOCK lifts the limit. */
+function lockedMemory({ kind, unit, executable }: EnvironmentFacts): string {
+  const where: Readonly<Record<EnvironmentKind, string>> = {
+    systemd: dropIn(unit, ['LimitMEMLOCK=infinity']),
+    docker: 'Docker: docker run --ulimit memlock=-1 ..., or --cap-add IPC_LOCK for a container that runs as root.',
+    kubernetes: 'Kubernetes: securityContext: { runAsUser: 0, capabilities: { add: [IPC_LOCK] } }',
+    'home-assistant': 'Home Assistant: use an add-on whose "privileged" list has IPC_LOCK, or run Node-RED outside of it.',
+    shell: `Shell: ulimit -l unlimited as root before the start, or sudo setcap ${fileCapabilities('IPC_LOCK')} ${executable}`,
+  };
+  return `raise the limit of locked memory\n${where[kind]}\nOr lower frameCount, or frameSize to 2048.`;
 }
 
 function memory(step: string): string {
   if (RING_STEPS.has(step))
     return 'use a smaller ring\nLower blockCount or blockSize (frameCount when sending), or take the profile low-memory: the kernel has no room for this ring.';
+  if (step === 'XDP_UMEM_REG') return 'use a smaller frameCount\nThe kernel has no room for this many frames.';
   if (step === 'SO_ATTACH_FILTER') return 'the filter is too long\nShorten it, or raise the limit: sysctl net.core.optmem_max=131072';
   return '';
 }
 
+/** Steps that open a socket, and of which family; `AF_XDP` is what openers of such sockets ask by. */
+const ADDRESS_FAMILIES: Readonly<Record<string, string>> = { socket: 'AF_PACKET', netlink: 'AF_NETLINK', AF_XDP: 'AF_XDP' };
+
 function addressFamily(step: string, { kind, unit }: EnvironmentFacts): string {
-  if (step !== 'socket' && step !== 'netlink') return '';
-  const family = step === 'socket' ? 'AF_PACKET' : 'AF_NETLINK';
+  const family = ADDRESS_FAMILIES[step];
+  if (family === undefined) return '';
   if (kind !== 'systemd') return `${family} sockets are not available\nThe kernel was built without them, or a sandbox refuses them.`;
-  return `${family} is refused\n${dropIn(unit, ['RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_PACKET AF_NETLINK'])}`;
+  return `${family} is refused\n${dropIn(unit, [`RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_PACKET AF_NETLINK${family === 'AF_XDP' ? ' AF_XDP' : ''}`])}`;
 }
 
 function permission(capability: Capability, facts: EnvironmentFacts): string {
-  return [`needs CAP_${capability}`, ...details(capability, facts)].join('\n');
+  return [
+    `needs ${missing(capability)
+      .map((name) => `CAP_${name}`)
+      .join(' and ')}`,
+    ...details(capability, facts),
+  ].join('\n');
 }
 
 function details(capability: Capability, facts: EnvironmentFacts): string[] {
-  const bit = 1n << CAPABILITY_BIT[capability];
+  const bits = missing(capability).reduce((mask, name) => mask | (1n << CAPABILITY_BIT[name]), 0n);
   // A capability counts only towards a network namespace that the process's own user namespace owns.
-  if ((facts.effective & bit) !== 0n)
+  if ((facts.effective & bits) === bits)
     return [
       `The process has it and was refused all the same: it runs in a user namespace that does not own the network (rootless container),`,
       'or a seccomp, AppArmor or SELinux profile forbids it.',
+      ...(capability === 'BPF' ? ['Before Linux 5.11 it may also be that the limit of locked memory (ulimit -l) is too low.'] : []),
     ];
-  const bounded = (facts.bounding & bit) === 0n;
+  const bounded = (facts.bounding & bits) !== bits;
   switch (facts.kind) {
     case 'systemd':
       return [
@@ -155,7 +204,7 @@ function details(capability: Capability, facts: EnvironmentFacts): string[] {
       ];
     case 'home-assistant':
       return [
-        `Home Assistant: what an add-on may do is fixed by its config.yaml. Use one whose "privileged" list has ${capability} and that has`,
+        `Home Assistant: what an add-on may do is fixed by its config.yaml. Use one whose "privileged" list has ${missing(capability).join(', ')} and that has`,
         '"host_network: true", or run Node-RED outside of it.',
       ];
     case 'shell':
@@ -163,8 +212,17 @@ function details(capability: Capability, facts: EnvironmentFacts): string[] {
   }
 }
 
-/** All that NET_ADMIN is asked for beside needs a packet socket as well. */
-const needed = (capability: Capability): Capability[] => (capability === 'NET_RAW' ? ['NET_RAW'] : ['NET_RAW', 'NET_ADMIN']);
+/** What a refusal is about: loading a program takes two capabilities. */
+const missing = (capability: Capability): Capability[] => (capability === 'BPF' ? ['BPF', 'NET_ADMIN'] : [capability]);
+
+const NEEDED: Readonly<Record<Capability, readonly Capability[]>> = {
+  NET_RAW: ['NET_RAW'],
+  // All that the others are asked for beside needs a socket as well.
+  NET_ADMIN: ['NET_RAW', 'NET_ADMIN'],
+  BPF: ['NET_RAW', 'NET_ADMIN', 'BPF'],
+  IPC_LOCK: ['NET_RAW', 'NET_ADMIN', 'BPF', 'IPC_LOCK'],
+};
+const needed = (capability: Capability): readonly Capability[] => NEEDED[capability];
 const ambient = (capability: Capability): string =>
   needed(capability)
     .map((name) => `CAP_${name}`)
@@ -186,7 +244,11 @@ function dropIn(unit: string, lines: readonly string[]): string {
 
 function docker(capability: Capability, bounded: boolean, noNewPrivileges: boolean): string[] {
   // NET_RAW is in Docker's default set, but a user other than root has none of it in effect.
-  const add = bounded ? ` --cap-add ${capability}` : '';
+  const add = bounded
+    ? missing(capability)
+        .map((name) => ` --cap-add ${name}`)
+        .join('')
+    : '';
   const image = noNewPrivileges
     ? ['(A derived image with setcap does not help here: the container runs with no-new-privileges.)']
     : [

@@ -51,7 +51,7 @@ export class TxSlots {
   }
 
   assertOut(slot: TxSlot): void {
-    if (!this.isOut(slot)) throw new TypeError('the slot was sent or given back, or an async shell has taken its injector over');
+    if (!this.isOut(slot)) throw new TypeError('the slot was sent or given back, or an async shell has taken its owner over');
   }
 
   /** The number of the next slot or -1. */

@@ -3,6 +3,7 @@ import { environmentFacts, environmentKind, remedyFor, type EnvironmentFacts, ty
 
 const NET_ADMIN = 1n << 12n;
 const NET_RAW = 1n << 13n;
+const BPF = 1n << 39n;
 
 function sources(parts: { env?: NodeJS.ProcessEnv; files?: Record<string, string> }): EnvironmentSources {
   const files = parts.files ?? {};
@@ -96,6 +97,19 @@ describe('remedies', () => {
       assert.doesNotMatch(text, /docker run/);
     });
 
+    it('XDP programs: both capabilities, and what the socket needs beside', () => {
+      assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({})), /^needs CAP_BPF and CAP_NET_ADMIN\n/);
+      assert.match(remedyFor('EPERM', 'BPF_LINK_CREATE', facts({})), /setcap cap_net_raw,cap_net_admin,cap_bpf\+ep/);
+      const unit = remedyFor('EPERM', 'BPF_MAP_CREATE', facts({ kind: 'systemd', unit: 'a.service', bounding: NET_RAW | NET_ADMIN }));
+      assert.match(unit, /^ {2}AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN CAP_BPF$/m);
+      assert.match(unit, /^ {2}CapabilityBoundingSet=/m);
+      assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'docker', bounding: 0n })), /--cap-add BPF --cap-add NET_ADMIN/);
+      assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'kubernetes' })), /add: \[NET_RAW, NET_ADMIN, BPF\]/);
+      assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'home-assistant' })), /has BPF, NET_ADMIN and/);
+      assert.doesNotMatch(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ effective: NET_ADMIN })), /refused all the same/);
+      assert.match(remedyFor('EPERM', 'BPF_MAP_CREATE', facts({ effective: NET_ADMIN | BPF })), /refused all the same[^]*locked memory/);
+    });
+
     it('says nothing of capabilities where they are not the cause', () => {
       assert.equal(remedyFor('EPERM', 'netlink', facts({})), '');
       assert.equal(remedyFor('EACCES', 'mmap', facts({})), '');
@@ -112,6 +126,19 @@ describe('remedies', () => {
       ['ENOSPC', 'PACKET_FANOUT', /another fanoutGroup/],
       ['EMFILE', 'socket', /ulimit -n/],
       ['EAFNOSUPPORT', 'socket', /AF_PACKET/],
+      ['EAFNOSUPPORT', 'AF_XDP', /AF_XDP/],
+      ['ENOBUFS', 'XDP_UMEM_REG', /locked memory/],
+      ['ENOMEM', 'XDP_UMEM_REG', /smaller frameCount/],
+      ['EBUSY', 'bind', /another socket is bound/],
+      ['ENOTSUP', 'bind', /bindMode auto or copy/],
+      ['EBUSY', 'BPF_LINK_CREATE', /another XDP program[^]*left alone[^]*bpftool net[^]*attach none[^]*mapPin/],
+      ['EEXIST', 'BPF_LINK_CREATE', /another XDP program/],
+      ['ERANGE', 'BPF_LINK_CREATE', /lower the MTU/],
+      ['ENOTSUP', 'BPF_LINK_CREATE', /attach auto or skb/],
+      ['ENOENT', 'BPF_OBJ_GET', /nothing is pinned/],
+      ['EACCES', 'BPF_OBJ_GET', /no access to mapPin/],
+      ['EINVAL', 'BPF_OBJ_GET', /no XSKMAP/],
+      ['E2BIG', 'BPF_MAP_UPDATE_ELEM', /max_entries/],
     ];
     for (const [code, step, text] of cases) {
       const remedy = remedyFor(code, step, facts({}));
@@ -119,7 +146,19 @@ describe('remedies', () => {
       assert.ok(remedy.split('\n')[0]!.length <= 40, `${code} ${step}: ${remedy.split('\n')[0]}`);
     }
     const unit = remedyFor('EAFNOSUPPORT', 'netlink', facts({ kind: 'systemd', unit: 'a.service' }));
-    assert.match(unit, /RestrictAddressFamilies=.*AF_NETLINK/);
+    assert.match(unit, /RestrictAddressFamilies=.*AF_NETLINK$/m);
+    const xdp = remedyFor('EAFNOSUPPORT', 'AF_XDP', facts({ kind: 'systemd', unit: 'a.service' }));
+    assert.match(xdp, /RestrictAddressFamilies=.*AF_PACKET AF_NETLINK AF_XDP$/m);
+  });
+
+  it('locked memory: the limit, for where the process runs', () => {
+    const of = (kind: EnvironmentFacts['kind']): string => remedyFor('ENOBUFS', 'XDP_UMEM_REG', facts({ kind, unit: 'a.service' }));
+    assert.match(of('systemd'), /^ {2}LimitMEMLOCK=infinity$/m);
+    assert.match(of('docker'), /--ulimit memlock=-1.*--cap-add IPC_LOCK/);
+    assert.match(of('kubernetes'), /IPC_LOCK/);
+    assert.match(of('home-assistant'), /IPC_LOCK/);
+    assert.match(of('shell'), /ulimit -l unlimited.*cap_ipc_lock/);
+    for (const kind of ['systemd', 'docker', 'kubernetes', 'home-assistant', 'shell'] as const) assert.match(of(kind), /frameCount/);
   });
 
   it('is empty when there is nothing useful to say', () => {

@@ -1,0 +1,30 @@
+/** What an AF_XDP socket receives as a Node stream. */
+import type { XdpSocket } from '../xdp';
+import type { XdpSocketStats, XdpStats } from '../xdp-stats';
+import type { AsyncXdpSocket } from './async-xdp-socket';
+import { BatchStream, type StreamSource } from './batch-stream';
+
+/** As `PacketStream`: owned batches with real back-pressure. Destroying it closes the socket. */
+export class XdpStream<S extends XdpSocket = XdpSocket> extends BatchStream {
+  readonly #socket: AsyncXdpSocket<S>;
+
+  /** @internal Use `AsyncXdpSocket.intoStream`. */
+  constructor(socket: AsyncXdpSocket<S>, source: StreamSource) {
+    super(source);
+    this.#socket = socket;
+  }
+
+  /** The socket underneath, for its events, `setFilter` and sending; reading or closing it is a TypeError. */
+  get socket(): AsyncXdpSocket<S> {
+    return this.#socket;
+  }
+  stats(): XdpSocketStats {
+    return this.#socket.stats();
+  }
+  cumulativeStats(): XdpSocketStats {
+    return this.#socket.cumulativeStats();
+  }
+  statistics(): XdpStats {
+    return this.#socket.statistics();
+  }
+}
