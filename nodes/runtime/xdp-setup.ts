@@ -27,6 +27,6 @@ export function setupOf(options: XdpOptions, own: XdpNodeSettings): XdpNodeSetup
     receives: mode === 'custom' ? prefill > 0 : mode !== 'tx',
     sends: mode === 'custom' ? prefill !== frameCount : mode !== 'rx',
     attaches: attach !== 'none',
-    filtered: parseFilter(filter ?? []).length > 0,
+    filtered: parseFilter(filter ?? '').length > 0,
   };
 }

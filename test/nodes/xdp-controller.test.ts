@@ -360,7 +360,7 @@ describe('xdp controller', () => {
     assert.deepEqual(bed.statuses.slice(0, 3), [
       'red another socket is bound to this queue',
       'red another XDP program is attached',
-      'red needs CAP_BPF',
+      'red needs CAP_BPF and CAP_NET_ADMIN',
     ]);
     await answered(bed, '0 EBUSY', '1 EBUSY', '2 EPERM');
     await open(bed);
