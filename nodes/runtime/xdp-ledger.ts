@@ -53,7 +53,7 @@ export class XdpLedger {
   /** A plain object: it goes into a message. */
   kernel(): KernelCounters {
     const current = this.#current?.statistics();
-    const entries = COUNTERS.map((name) => [name, (this.#closed[name] ?? 0) + (current?.[name] ?? 0)]);
-    return Object.fromEntries(entries) as unknown as KernelCounters;
+    const sum = (name: keyof KernelCounters): number => (this.#closed[name] ?? 0) + (current?.[name] ?? 0);
+    return Object.fromEntries(COUNTERS.map((name) => [name, sum(name)])) as Record<keyof KernelCounters, number>;
   }
 }

@@ -264,6 +264,20 @@ describe('example flows on a cable', function () {
     assert.ok(numbers.length > 30 && numbers.length <= 50, `${numbers.length} frames`);
   });
 
+  it('answer-pings.json answers what the kernel does not see', async () => {
+    const { a, b, namespace } = await lab.wire({ apart: true, link: ['numrxqueues', '2', 'numtxqueues', '2'] });
+    lab.ip(`addr add 10.79.0.1/24 dev ${a}`);
+    lab.ip(`addr add 10.79.0.2/24 dev ${b}`, namespace);
+    const idOf = await deploy('answer-pings.json', { NETRING_INTERFACE: a });
+    await red.status(idOf('echo requests'), ({ fill }) => fill === 'green');
+    const tcpdump = await Tcpdump.open(lab, b, ['icmp[icmptype] == icmp-echoreply'], namespace);
+    assert.match(output('ping', ['-n', '-c', '3', '-i', '0.1', '-W', '2', '10.79.0.1'], { namespace }), / 0% packet loss/);
+    assert.equal((await tcpdump.frames(3)).length, 3);
+    await red.status(idOf('answered'), ({ text }) => text === '3 of 3 answered');
+    const sums = tshark(tcpdump.file, ['icmp.checksum.status']);
+    assert.deepEqual(sums, Array<object>(3).fill({ 'icmp.checksum.status': ['1'] }), 'good');
+  });
+
   describe('of a bridge', () => {
     const ends = new BridgeLab();
     beforeEach(() => ends.hosts());
