@@ -190,11 +190,11 @@ const openAsync = (options: Partial<XdpSocketOptions> = {}): [AsyncXdpSocket, Fa
 
 describe('xdp: the socket over a stand-in for the kernel', () => {
   let addon: NativeAddon;
-  let real: Pick<NativeAddon, 'XdpSocket' | 'interfaces'>;
+  let real: NativeAddon;
 
   before(() => {
     addon = native();
-    real = { XdpSocket: addon.XdpSocket, interfaces: addon.interfaces };
+    real = { ...addon };
     addon.XdpSocket = FakeXdp;
     addon.interfaces = () => ['eth0', 'eth1'].map((name) => ({ ...LINK, name }));
   });
