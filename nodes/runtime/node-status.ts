@@ -49,9 +49,11 @@ export function troubleOf(error: unknown, interfaceName: string): Trouble {
   if (error.code === 'ERR_UNSUPPORTED_PLATFORM') return { state: 'error', text: platformText(), message, passing: false };
   if (error.code === 'ERR_DEFAULT_ROUTE') return { state: 'error', text: 'holds default route', message, passing: true };
   if (error.code === 'ERR_XDP_DETACHED') return { state: 'error', text: 'program detached', message, passing: true };
-  // Which queues an interface has may change.
-  if (error.kind === 'Config')
-    return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing: error.option === 'queueId' };
+  if (error.kind === 'Config') {
+    // At opening they are measured by what the interface has, queues and an MTU, and that may change.
+    const passing = error.option === 'queueId' || error.option === 'frameSize';
+    return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing };
+  }
   if (error.kind === 'InterfaceNotFound' || error.code === 'ENODEV' || error.code === 'ENXIO')
     return { state: 'missing', text: `${interfaceName} missing`, message, passing: true };
   const step = error.syscall ?? error.option ?? '';

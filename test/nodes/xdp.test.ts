@@ -400,6 +400,14 @@ describe('xdp node', () => {
       await until(() => flow.statistics.at(-1)?.state === 'up', 7000, 'open again');
     });
 
+    it('frames that are longer than a chunk holds, until the MTU is lower', async () => {
+      const { a, b } = await lab.wire({ mtu: 3000 });
+      const flow = await load(XDP, { interface: a });
+      assert.equal((await flow.status(/bad frameSize/)).fill, 'red');
+      for (const end of [a, b]) lab.ip(`link set ${end} mtu 1500`);
+      await flow.status(/pps/);
+    });
+
     for (const [what, properties, text] of [
       ['a queue that there is not', { queueId: '7' }, /bad queueId/],
       ['a wrong queue', { queueId: 'some' }, /bad queueId/],
