@@ -24,6 +24,8 @@ export interface NativeFailure {
   /** A system call (`socket`, `mmap`, `bind`, `poll`), or the name of a socket option, of a command of bpf(2) or of an option. */
   step: string;
   interface: string;
+  /** What the kernel has said besides; empty when it has not. */
+  detail?: string;
 }
 
 export class NetringError extends Error {
@@ -65,7 +67,7 @@ export class NetringError extends Error {
   }
 
   /** @internal */
-  static fromNative({ errno, step, interface: interfaceName }: NativeFailure): NetringError {
+  static fromNative({ errno, step, interface: interfaceName, detail = '' }: NativeFailure): NetringError {
     const code = errnoName(errno);
     const hint = remedyFor(code, step);
     const isOption = /^(SO|PACKET|XDP)_/.test(step);
@@ -74,7 +76,13 @@ export class NetringError extends Error {
     if (step === 'socket' && (code === 'EPERM' || code === 'EACCES'))
       return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_NET_RAW)', details);
     const where = interfaceName === '' ? '' : ` on ${interfaceName}`;
-    if (step.startsWith('BPF_')) return programError(step, code, where, details);
+    if (step.startsWith('BPF_')) return programError(step, code, where, detail === '' ? '' : ` (${detail})`, details);
+    const shared = SHARED_PROGRAM[step];
+    if (shared !== undefined)
+      return NetringError.config(
+        `${shared} is not that of the XDP program which another socket of this process has attached${where}: they share one program`,
+        shared,
+      );
     if (step === 'queueId') return NetringError.config(`queueId is no queue of ${interfaceName}`, step);
     if (step === ANCILLARY_LOAD)
       return NetringError.config('filter has a load of ancillary data that a program for XDP cannot do', 'filter');
@@ -89,13 +97,16 @@ export class NetringError extends Error {
 /** What the native core calls an instruction that looks at more than the frame. */
 const ANCILLARY_LOAD = 'ancillary load in a filter for XDP';
 
+/** What the native core calls the ways in which a socket does not fit the program that is on the interface for another one. */
+const SHARED_PROGRAM: Readonly<Record<string, string>> = { 'filter of the shared program': 'filter', 'mode of the shared program': 'attach' };
+
 /** A refusal of what redirects frames to AF_XDP sockets: the program, its map, the link that attaches it. */
-function programError(step: string, code: string, where: string, details: ErrorDetails): NetringError {
+function programError(step: string, code: string, where: string, said: string, details: ErrorDetails): NetringError {
   // A program that the verifier refuses gets EACCES, and so does a file that the user may not open.
   if (code === 'EPERM') return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_BPF and CAP_NET_ADMIN)', details);
-  if (step !== 'BPF_LINK_CREATE') return new NetringError('Io', `bpf(${step}) failed${where}: ${code}`, details);
-  if (code === 'EBUSY' || code === 'EEXIST') return new NetringError('Bind', `another XDP program is attached${where}: ${code}`, details);
-  return new NetringError('Bind', `attaching the XDP program failed${where}: ${code}`, details);
+  if (step !== 'BPF_LINK_CREATE') return new NetringError('Io', `bpf(${step}) failed${where}: ${code}${said}`, details);
+  if (code === 'EBUSY' || code === 'EEXIST') return new NetringError('Bind', `another XDP program is attached${where}: ${code}${said}`, details);
+  return new NetringError('Bind', `attaching the XDP program failed${where}: ${code}${said}`, details);
 }
 
 function errnoName(errno: number): string {

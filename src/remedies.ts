@@ -128,6 +128,9 @@ const XDP_REMEDIES: Readonly<Record<string, string>> = {
   'ERANGE BPF_LINK_CREATE':
     'lower the MTU of the interface\nThe driver runs XDP programs only while a frame fits into one page, about 3500 bytes. attach skb has no such limit, but frames ' +
     'longer than a chunk are dropped.',
+  'ENOSPC BPF_LINK_CREATE':
+    'use attach auto or skb\nThe driver has too few queues for an XDP program; a veth needs as many receive queues as its other end has send queues ' +
+    '(ip link add ... numrxqueues 4).',
   'ENOTSUP BPF_LINK_CREATE': 'use attach auto or skb\nThe driver of this interface runs no XDP programs.',
   'ENOENT BPF_OBJ_GET':
     'nothing is pinned at mapPin\nPin the XSKMAP of your program there first: bpftool map pin id <id> <path>, below /sys/fs/bpf.',

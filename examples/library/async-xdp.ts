@@ -1,0 +1,57 @@
+/**
+ * Answers every frame of an EtherType with the same frame, sender and receiver swapped, past the kernel's network stack. All other frames of the
+ * interface stay with the kernel.
+ *
+ *   node async-xdp.js INTERFACE ETHERTYPE [FRAMES]      such as eth0 88b5; Ctrl-C ends it, or FRAMES answers
+ */
+import { AsyncXdpSocket, XdpSocket, type BpfInsn } from '@netring/node-red';
+
+/** ldh [12]; jeq #etherType; ret #-1; ret #0 */
+function onlyEtherType(etherType: number): BpfInsn[] {
+  return [
+    { code: 0x28, jt: 0, jf: 0, k: 12 },
+    { code: 0x15, jt: 0, jf: 1, k: etherType },
+    { code: 0x06, jt: 0, jf: 0, k: 0xffff_ffff },
+    { code: 0x06, jt: 0, jf: 0, k: 0 },
+  ];
+}
+
+async function main([interfaceName, type, frames = 'Infinity']: readonly string[]): Promise<void> {
+  if (interfaceName === undefined || type === undefined) throw new Error('usage: async-xdp INTERFACE ETHERTYPE [FRAMES]');
+  await using socket = new AsyncXdpSocket(
+    XdpSocket.builder({
+      interface: interfaceName,
+      queueId: 'all',
+      frameSize: 2048,
+      frameCount: 2048,
+      filter: onlyEtherType(parseInt(type, 16)),
+    }).build(),
+  );
+  for (const warning of socket.warnings) console.error(warning);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort());
+  console.error(`answering on ${interfaceName} (${socket.attachMode} mode, ${socket.boundMode})`);
+  try {
+    for (let answered = 0; answered < Number(frames);) {
+      const batch = await socket.recv({ signal: stop.signal });
+      const answers = batch.copy();
+      for (let i = 0; i < answers.length; i++) {
+        const frame = answers.dataAt(i);
+        const destination = Buffer.from(frame.subarray(0, 6));
+        frame.copyWithin(0, 6, 12);
+        destination.copy(frame, 6);
+      }
+      answered += (await socket.sendBatch(answers)).sent;
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  await socket.waitDrained(1000);
+  console.log(socket.cumulativeStats().toString());
+  console.log(socket.statistics().toString());
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
