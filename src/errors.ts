@@ -98,14 +98,18 @@ export class NetringError extends Error {
 const ANCILLARY_LOAD = 'ancillary load in a filter for XDP';
 
 /** What the native core calls the ways in which a socket does not fit the program that is on the interface for another one. */
-const SHARED_PROGRAM: Readonly<Record<string, string>> = { 'filter of the shared program': 'filter', 'mode of the shared program': 'attach' };
+const SHARED_PROGRAM: Readonly<Record<string, string>> = {
+  'filter of the shared program': 'filter',
+  'mode of the shared program': 'attach',
+};
 
 /** A refusal of what redirects frames to AF_XDP sockets: the program, its map, the link that attaches it. */
 function programError(step: string, code: string, where: string, said: string, details: ErrorDetails): NetringError {
   // A program that the verifier refuses gets EACCES, and so does a file that the user may not open.
   if (code === 'EPERM') return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_BPF and CAP_NET_ADMIN)', details);
   if (step !== 'BPF_LINK_CREATE') return new NetringError('Io', `bpf(${step}) failed${where}: ${code}${said}`, details);
-  if (code === 'EBUSY' || code === 'EEXIST') return new NetringError('Bind', `another XDP program is attached${where}: ${code}${said}`, details);
+  if (code === 'EBUSY' || code === 'EEXIST')
+    return new NetringError('Bind', `another XDP program is attached${where}: ${code}${said}`, details);
   return new NetringError('Bind', `attaching the XDP program failed${where}: ${code}${said}`, details);
 }
 

@@ -4,8 +4,18 @@ import { prepareCaptureIn, saveCaptureIn } from './capture-in';
 import { prepareInjectOut } from './inject-out';
 import { bridgeLabel, interfaceLabel } from './label';
 import { addStyle } from './style';
+import { prepareXdp } from './xdp';
 
-const netringEditor = { prepareBridge, saveBridge, prepareCaptureIn, saveCaptureIn, prepareInjectOut, bridgeLabel, interfaceLabel };
+const netringEditor = {
+  prepareBridge,
+  saveBridge,
+  prepareCaptureIn,
+  saveCaptureIn,
+  prepareInjectOut,
+  prepareXdp,
+  bridgeLabel,
+  interfaceLabel,
+};
 
 declare global {
   interface Window {

@@ -8,6 +8,8 @@ export interface InterfaceChoice {
   mtu: number;
   address: string;
   up: boolean;
+  /** Receive queues. */
+  queues: number;
   /** Mbit/s, 0 when unknown. */
   speed: number;
   defaultRoute: boolean;

@@ -85,7 +85,7 @@ function ringText(node: EditorNode, prefixes: readonly Prefix[]): string {
 }
 
 /** The value that a field stands for, its default if it is empty; undefined when it is none. */
-function effective(name: string): number | undefined {
+export function effective(name: string): number | undefined {
   const text = fieldValue(name) === '' ? String(field(name).attr('placeholder') ?? '') : fieldValue(name);
   const value = Number(text);
   return text !== '' && !field(name).hasClass('input-error') && Number.isInteger(value) && value > 0 ? value : undefined;

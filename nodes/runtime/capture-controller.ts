@@ -1,7 +1,7 @@
 /** A capture-in node without Node-RED: opens the capture, keeps it open, delivers, counts, and says how it is. */
 import { parseFilter, type BpfInsn } from '../../src/options/filter-program';
 import type { OutputForm } from '../../src/options/values';
-import { createOutput, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
+import { createOutput, PACKET_FORM_LIMIT, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
 import { CaptureSession, type CaptureSource } from './capture-session';
 import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, shown, type Message } from './control';
@@ -36,8 +36,6 @@ export interface CaptureHost {
 
 const ACTIONS = ['start', 'stop', 'restart', 'stats', 'filter'] as const;
 const STATUS_INTERVAL_MS = 1000;
-/** Above this rate one message per packet keeps an ordinary flow busy with messages alone. */
-const PACKET_FORM_LIMIT = 20_000;
 
 export class CaptureController {
   readonly #settings: CaptureNodeSettings;

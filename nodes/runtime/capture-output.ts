@@ -60,6 +60,8 @@ export interface CaptureOutput {
 const BLOCKS_PER_TURN: Readonly<Record<OutputForm, number>> = { batch: 16, packets: 1, pcapng: 4, packet: 16 };
 /** Messages a turn of the loop, in the form of one message per packet. */
 export const MESSAGES_PER_TURN = 500;
+/** Above this rate, in packets a second, that form keeps an ordinary flow busy with messages alone. */
+export const PACKET_FORM_LIMIT = 20_000;
 
 export function createOutput(form: OutputForm): CaptureOutput {
   if (form === 'packet') return new PacketOutput();

@@ -6,18 +6,22 @@ import type { CaptureOutput, OutputContext } from './capture-output';
 import type { Clock } from './clock';
 import type { CaptureCounters } from './ledger';
 
-/** What the node needs of an `AsyncCapture`. */
-export interface CaptureSource {
+/** What a session reads. */
+export interface PacketSource {
   readonly interface: string;
   readonly linkUp: boolean;
   readonly warnings: readonly string[];
   readable(options: { signal: AbortSignal }): Promise<unknown>;
   tryRecv(): PacketBatch | null;
-  cumulativeStats(): CaptureCounters;
   setFilter(filter: Filter | null): void | Promise<void>;
   on(event: 'up' | 'down', listener: () => void): unknown;
   on(event: 'gone' | 'error', listener: (error: NetringError) => void): unknown;
   close(): void | Promise<void>;
+}
+
+/** What the node needs of an `AsyncCapture`. */
+export interface CaptureSource extends PacketSource {
+  cumulativeStats(): CaptureCounters;
 }
 
 export interface SessionEvents {
@@ -32,7 +36,7 @@ const DRAIN_MS = 500;
 const LAST_BLOCK_MS = 2000;
 
 export class CaptureSession {
-  readonly #source: CaptureSource;
+  readonly #source: PacketSource;
   readonly #output: CaptureOutput;
   readonly #context: OutputContext;
   readonly #events: SessionEvents;
@@ -43,7 +47,7 @@ export class CaptureSession {
   #failure: { error: unknown; gone: boolean } | undefined;
   #cancelLastWait: () => void = () => undefined;
 
-  constructor(source: CaptureSource, output: CaptureOutput, context: OutputContext, events: SessionEvents, clock: Clock) {
+  constructor(source: PacketSource, output: CaptureOutput, context: OutputContext, events: SessionEvents, clock: Clock) {
     this.#source = source;
     this.#output = output;
     this.#context = context;
@@ -61,7 +65,7 @@ export class CaptureSession {
     return this.#running;
   }
 
-  get source(): CaptureSource {
+  get source(): PacketSource {
     return this.#source;
   }
 

@@ -1,19 +1,17 @@
 /** An inject-out node without Node-RED: opens the injector, keeps it open, sends what comes, answers every message, and says how it is. */
 import { NetringError } from '../../src/errors';
 import type { FullPolicy, InputForm, Pacing } from '../../src/options/values';
-import { framesOfFile } from './capture-file';
 import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, type Message } from './control';
 import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
 import type { FrameSink } from './frame-sink';
-import { framesOf } from './frames';
 import { InjectMeter, type InjectStatistics } from './inject-meter';
-import { Job, JobQueue, type InjectReport } from './inject-queue';
-import { InjectSender } from './inject-sender';
+import type { InjectReport } from './inject-queue';
 import { QuietLog, type Log } from './log';
 import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from './node-status';
 import { Pacer } from './pacer';
 import { Retry } from './retry';
+import { Sending } from './sending';
 import { Sequence } from './sequence';
 import { Ticker } from './ticker';
 
@@ -58,13 +56,10 @@ export class InjectController {
   readonly #log: QuietLog;
   readonly #status: StatusLine;
   readonly #retry: Retry;
-  readonly #queue: JobQueue;
   readonly #meter: InjectMeter;
-  readonly #sender: InjectSender;
+  readonly #sending: Sending;
   #sink: FrameSink | undefined;
   #state: NodeState = 'stopped';
-  /** Why frames are refused at the moment; undefined while they can be sent, or an attempt to open is due at once. */
-  #obstacle: Error | undefined;
   readonly #ticker: Ticker;
   readonly #work = new Sequence();
   /** Stopping takes a while, and what happens to the injector meanwhile must not open it again. */
@@ -78,10 +73,10 @@ export class InjectController {
     this.#ticker = new Ticker(this.#clock, this.#log);
     this.#status = new StatusLine((status) => host.status(status), this.#clock);
     this.#retry = new Retry(() => void this.#work.add(() => this.#open()), this.#clock);
-    this.#queue = new JobQueue(settings.maxQueuedBytes);
     this.#meter = new InjectMeter(this.#clock);
     const pacer = new Pacer(settings.pacing, settings.rate ?? 0, this.#clock);
-    this.#sender = new InjectSender(this.#queue, pacer, this.#meter, settings, this.#clock, (error) => this.#lost(error));
+    const sending = { ...settings, queueLimit: 'maxQueuedBytes' };
+    this.#sending = new Sending(sending, pacer, this.#meter, this.#clock, (error) => this.#lost(error));
   }
 
   get state(): NodeState {
@@ -111,21 +106,16 @@ export class InjectController {
       );
       return;
     }
-    const { frames, refused, problem } =
-      this.#settings.input === 'file' ? framesOfFile(msg['payload']) : framesOf(msg['payload'], msg['packet']);
-    this.#meter.reject(refused);
-    const job = new Job(frames, refused, problem, (report, error) => {
+    this.#sending.take(msg, (report, error) => {
       answer.report(report);
       answer.done(error);
     });
-    if (this.#work.closed || this.#obstacle !== undefined) return this.#drop(job, this.#obstacle ?? stopped(this.#settings.interface));
-    if (!this.#queue.add(job)) return this.#drop(job, this.#settings.onFull === 'drop' ? undefined : this.#full(job));
-    this.#sender.wake();
   }
 
   /** Sends what was accepted for at most a second, then lets go of everything. Never rejects. */
   async close(): Promise<void> {
     const idle = this.#work.close();
+    this.#sending.acceptNoMore(stopped(this.#settings.interface));
     this.#retry.reset();
     this.#ticker.stop();
     this.#status.close();
@@ -149,7 +139,7 @@ export class InjectController {
           interface: this.#settings.interface,
           state: this.#state,
           ...this.#meter.statistics(),
-          queuedBytes: this.#queue.bytes,
+          queuedBytes: this.#sending.queuedBytes,
         });
     }
   }
@@ -197,36 +187,16 @@ export class InjectController {
   }
 
   #linkChanged(sink: FrameSink, up: boolean): void {
-    if (this.#sink !== sink || (up && this.#ending)) return;
+    if (this.#sink !== sink || (up && (this.#ending || this.#work.closed))) return;
     this.#state = up ? 'up' : 'down';
     if (up) {
-      this.#obstacle = undefined;
       this.#showRates();
-      this.#sender.start(sink);
+      this.#sending.start(sink);
       return;
     }
     const { interface: name } = this.#settings;
     this.#status.set(statusOf('down', `${name} down`));
-    this.#refuseAll(NetringError.io('ENETDOWN', `the link of ${name} is down`, name));
-  }
-
-  /** Answers everything that waits with `reason`, and all that comes until the reason is gone. */
-  #refuseAll(reason: Error): void {
-    this.#obstacle = reason;
-    this.#sender.stop(reason);
-  }
-
-  #drop(job: Job, reason: Error | undefined): void {
-    this.#meter.drop(job.frames.length);
-    job.end(reason);
-  }
-
-  #full(job: Job): Error {
-    const { interface: name, maxQueuedBytes } = this.#settings;
-    const { length, bytes } = this.#queue;
-    const waiting = `${length} ${length === 1 ? 'message takes' : 'messages take'} ${bytes} of maxQueuedBytes ${maxQueuedBytes}`;
-    const message = `${job.frames.byteLength} bytes of frames do not fit: ${waiting}`;
-    return new NetringError('Io', message, { code: 'ENOBUFS', option: 'maxQueuedBytes', interface: name });
+    this.#sending.refuseAll(NetringError.io('ENETDOWN', `the link of ${name} is down`, name));
   }
 
   #failed(error: unknown): void {
@@ -234,7 +204,7 @@ export class InjectController {
     this.#state = trouble.state;
     this.#status.set(statusOf(trouble.state, trouble.text));
     this.#log.error(trouble.message);
-    this.#refuseAll(error as Error);
+    this.#sending.refuseAll(error as Error);
     if (trouble.passing) this.#tryAgain();
   }
 
@@ -246,7 +216,7 @@ export class InjectController {
     this.#state = gone ? 'gone' : trouble.state;
     this.#status.set(statusOf(this.#state, gone ? `${this.#settings.interface} gone` : trouble.text));
     this.#log.warn(trouble.message);
-    this.#refuseAll(error);
+    this.#sending.refuseAll(error);
     this.#tryAgain();
     void this.#closeSink();
   }
@@ -266,10 +236,10 @@ export class InjectController {
     this.#ending = true;
     // From here on nothing new is accepted, so the queue only gets shorter.
     const reason = stopped(this.#settings.interface);
-    this.#obstacle = reason;
-    if (this.#sink !== undefined) await this.#sender.drained(DRAIN_MS);
-    this.#refuseAll(reason);
-    await this.#sender.idle();
+    this.#sending.acceptNoMore(reason);
+    if (this.#sink !== undefined) await this.#sending.drained(DRAIN_MS);
+    this.#sending.refuseAll(reason);
+    await this.#sending.idle();
     await this.#closeSink();
     this.#ending = false;
   }

@@ -13,6 +13,9 @@ export interface InjectStatistics extends InjectReport {
   uptime: number;
 }
 
+/** Frames a second. */
+export type InjectRates = Record<'sent' | 'rejected' | 'dropped', number>;
+
 export class InjectMeter {
   readonly #clock: Clock;
   readonly #totals: InjectReport = { sent: 0, bytes: 0, rejected: 0, dropped: 0 };
@@ -48,19 +51,29 @@ export class InjectMeter {
     return { ...this.#totals, uptime: (this.#openTime + this.#running()) / 1000 };
   }
 
-  /** Rates since the last call. */
+  /** What `rates` come to. */
   status(): NodeStatus {
+    const rates = this.rates();
+    return lossesOf(rates) ?? statusOf('up', `${shortCount(rates.sent)} pps`);
+  }
+
+  /** Rates since the last call. */
+  rates(): InjectRates {
     const now = this.#clock.now();
     const before = this.#shown;
     const seconds = Math.max((now - before.at) / 1000, 0.01);
     this.#shown = { ...this.#totals, at: now };
-    const rate = (count: keyof InjectReport): number => (this.#totals[count] - before[count]) / seconds;
-    if (rate('rejected') > 0) return warningStatus(`refusing ${shortCount(rate('rejected'))}/s`);
-    if (rate('dropped') > 0) return warningStatus(`dropping ${shortCount(rate('dropped'))}/s`);
-    return statusOf('up', `${shortCount(rate('sent'))} pps`);
+    const rate = (count: keyof InjectRates): number => (this.#totals[count] - before[count]) / seconds;
+    return { sent: rate('sent'), rejected: rate('rejected'), dropped: rate('dropped') };
   }
 
   #running(): number {
     return this.#openedAt === undefined ? 0 : this.#clock.now() - this.#openedAt;
   }
+}
+
+/** The status of a node that does not send all it is given; undefined when it does. */
+export function lossesOf({ rejected, dropped }: InjectRates): NodeStatus | undefined {
+  if (rejected > 0) return warningStatus(`refusing ${shortCount(rejected)}/s`);
+  return dropped > 0 ? warningStatus(`dropping ${shortCount(dropped)}/s`) : undefined;
 }

@@ -48,21 +48,31 @@ export function troubleOf(error: unknown, interfaceName: string): Trouble {
   const message = error.hint === '' ? error.message : `${error.message}. ${error.hint}`;
   if (error.code === 'ERR_UNSUPPORTED_PLATFORM') return { state: 'error', text: platformText(), message, passing: false };
   if (error.code === 'ERR_DEFAULT_ROUTE') return { state: 'error', text: 'holds default route', message, passing: true };
-  if (error.kind === 'Config') return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing: false };
+  if (error.code === 'ERR_XDP_DETACHED') return { state: 'error', text: 'program detached', message, passing: true };
+  if (error.kind === 'Config') {
+    // At opening they are measured by what the interface has, queues and an MTU, and that may change.
+    const passing = error.option === 'queueId' || error.option === 'frameSize';
+    return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing };
+  }
   if (error.kind === 'InterfaceNotFound' || error.code === 'ENODEV' || error.code === 'ENXIO')
     return { state: 'missing', text: `${interfaceName} missing`, message, passing: true };
-  if (error.code === 'EPERM' || error.code === 'EACCES')
+  const step = error.syscall ?? error.option ?? '';
+  const remedy = error.hint.split('\n', 1)[0] ?? '';
+  const isXdp = /^(BPF|XDP)_/.test(step);
+  // The verifier's refusal of a program is EACCES, too.
+  if (error.code === 'EPERM' || (error.code === 'EACCES' && !isXdp))
     return {
       state: 'denied',
-      text: `needs ${error.kind === 'PermissionDenied' ? 'CAP_NET_RAW' : 'CAP_NET_ADMIN'}`,
+      text: remedy.startsWith('needs CAP_') ? remedy : `needs ${error.kind === 'PermissionDenied' ? 'CAP_NET_RAW' : 'CAP_NET_ADMIN'}`,
       message,
       passing: true,
     };
   if (error.code === 'ENETDOWN') return { state: 'down', text: `${interfaceName} down`, message, passing: true };
+  if (remedy !== '' && (isXdp || error.code === 'EBUSY')) return { state: 'error', text: short(remedy), message, passing: true };
   if (error.code === 'ENOMEM') return { state: 'error', text: 'no memory for the ring', message, passing: true };
   return {
     state: 'error',
-    text: short(error.code === 'ERR_NETRING' ? error.message : `${error.syscall ?? error.option ?? 'failed'}: ${error.code}`),
+    text: short(error.code === 'ERR_NETRING' ? error.message : `${step || 'failed'}: ${error.code}`),
     message,
     passing: true,
   };

@@ -18,6 +18,7 @@ const WANTED = {
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   ethtool: 'ethtool',
+  bpftool: 'bpftool',
   curl: 'curl',
   // Text without a font has no size, and what has no size is not visible.
   chromium: 'chromium fonts-liberation',

@@ -33,11 +33,17 @@ describe('the panels in a real browser', function () {
 
   it('offers the nodes in a palette group of their own, with the icons of the package', async () => {
     const icons = (await (await red.request('/icons')).json()) as Record<string, string[]>;
-    assert.deepEqual(icons['@netring/node-red']?.sort(), ['netring-bridge.svg', 'netring-capture-in.svg', 'netring-inject-out.svg']);
+    assert.deepEqual(icons['@netring/node-red']?.sort(), [
+      'netring-bridge.svg',
+      'netring-capture-in.svg',
+      'netring-inject-out.svg',
+      'netring-xdp.svg',
+    ]);
     for (const [type, label] of [
       ['netring-capture-in', 'capture in'],
       ['netring-inject-out', 'inject out'],
       ['netring-bridge', 'bridge'],
+      ['netring-xdp', 'xdp'],
     ] as const) {
       const entry = editor.paletteEntry(type);
       assert.equal((await entry.innerText()).trim(), label);

@@ -10,10 +10,15 @@ import { NodeRed, type FlowNode } from '../support/node-red';
 import { root } from '../support/paths';
 import { output } from '../support/process';
 import { until } from '../support/wait';
-import { numberedFrame, pcapFile, sendFrames, Tcpdump, tshark } from '../support/witness';
+import { numberedFrame, pcapFile, sendFrames, Tcpdump, tshark, Witness } from '../support/witness';
 
 const FOLDER = join(root, 'examples', 'flows');
-const NODES = { 'netring-bridge': 'bridge', 'netring-capture-in': 'capture-in', 'netring-inject-out': 'inject-out' } as const;
+const NODES = {
+  'netring-bridge': 'bridge',
+  'netring-capture-in': 'capture-in',
+  'netring-inject-out': 'inject-out',
+  'netring-xdp': 'xdp',
+} as const;
 
 /** Payload of the talkers, once a second. */
 interface Report {
@@ -68,7 +73,7 @@ describe('example flows on a cable', function () {
   /** Deploys an example with other values of its tab's environment variables. Resolves to a way to name its nodes. */
   async function deploy(name: string, env: Record<string, string> = {}, flow = read(name)): Promise<(label: string) => string> {
     const variables = flow[0]!['env'] as { name: string; value: string }[];
-    const own = flow.some(({ type }) => type === 'netring-bridge') ? {} : { NETRING_INTERFACE: wire.a };
+    const own = variables.some((variable) => variable.name === 'NETRING_INTERFACE') ? { NETRING_INTERFACE: wire.a } : {};
     for (const [variable, value] of Object.entries({ ...own, ...env })) {
       const found = variables.find((candidate) => candidate.name === variable);
       assert.ok(found, `the tab of ${name} has ${variable}`);
@@ -259,6 +264,54 @@ describe('example flows on a cable', function () {
     assert.ok(numbers.length > 30 && numbers.length <= 50, `${numbers.length} frames`);
   });
 
+  it('answer-pings.json answers what the kernel does not see', async () => {
+    const { a, b, namespace } = await lab.wire({ apart: true, link: ['numrxqueues', '2', 'numtxqueues', '2'] });
+    lab.ip(`addr add 10.79.0.1/24 dev ${a}`);
+    lab.ip(`addr add 10.79.0.2/24 dev ${b}`, namespace);
+    const idOf = await deploy('answer-pings.json', { NETRING_INTERFACE: a });
+    await red.status(idOf('echo requests'), ({ fill }) => fill === 'green');
+    const tcpdump = await Tcpdump.open(lab, b, ['icmp[icmptype] == icmp-echoreply'], namespace);
+    assert.match(output('ping', ['-n', '-c', '3', '-i', '0.1', '-W', '2', '10.79.0.1'], { namespace }), / 0% packet loss/);
+    assert.equal((await tcpdump.frames(3)).length, 3);
+    await red.status(idOf('answered'), ({ text }) => text === '3 of 3 answered');
+    const sums = tshark(tcpdump.file, ['icmp.checksum.status']);
+    assert.deepEqual(sums, Array<object>(3).fill({ 'icmp.checksum.status': ['1'] }), 'good');
+  });
+
+  it('xdp-echo.json sends frames back to where they came from', async () => {
+    const idOf = await deploy('xdp-echo.json');
+    const witness = await Witness.open(lab, wire.b);
+    await sendFrames(lab, wire.b, [numberedFrame(7)]);
+    const { data } = (await witness.expect(1))[0]!;
+    const echo = numberedFrame(7);
+    assert.deepEqual([data.subarray(0, 6), data.subarray(6, 12)], [echo.subarray(6, 12), echo.subarray(0, 6)]);
+    assert.deepEqual(data.subarray(12), echo.subarray(12));
+    await red.status(idOf('counters'), ({ text }) => text === '1 received, 1 sent, 0 dropped');
+  });
+
+  it('xdp-generator.json sends a thousand frames', async () => {
+    const idOf = await deploy('xdp-generator.json');
+    const witness = await Witness.open(lab, wire.b);
+    await red.inject(idOf('1000 frames'));
+    const frames = await witness.expect(1000);
+    assert.deepEqual(
+      frames.map(({ data }) => data.readUInt32BE(14)),
+      Array.from({ length: 1000 }, (_, number) => number),
+    );
+    await red.status(idOf('counters'), ({ text }) => text === '1000 sent');
+  });
+
+  it('xdp-udp-5000.json takes datagrams, and leaves ping to the kernel', async () => {
+    const { a, b, namespace } = await lab.wire({ apart: true });
+    lab.ip(`addr add 10.79.1.1/24 dev ${a}`);
+    lab.ip(`addr add 10.79.1.2/24 dev ${b}`, namespace);
+    const idOf = await deploy('xdp-udp-5000.json', { NETRING_INTERFACE: a });
+    assert.match(output('ping', ['-n', '-c', '1', '-W', '2', '10.79.1.1'], { namespace }), / 0% packet loss/);
+    output('bash', ['-c', 'echo -n hello > /dev/udp/10.79.1.1/5000'], { namespace });
+    await until(() => red.debug.some(({ id, msg }) => id === idOf('datagrams') && String(msg).includes('hello')), 5000, 'the text');
+    await red.status(idOf('counters'), ({ text }) => text === '1 received, 0 sent, 0 dropped');
+  });
+
   describe('of a bridge', () => {
     const ends = new BridgeLab();
     beforeEach(() => ends.hosts());
@@ -276,6 +329,12 @@ describe('example flows on a cable', function () {
       await until(() => (latest()?.aToB.forwarded ?? 0) >= 3 && (latest()?.bToA.forwarded ?? 0) >= 3, 5000, 'the counters');
       assert.equal(latest()?.state, 'up');
       await red.status(idOf('counters'), ({ text }) => /^[\d.]+ Mb\/s there, [\d.]+ Mb\/s back$/.test(text ?? ''));
+    });
+
+    it('xdp-bridge.json joins two hosts', async () => {
+      const idOf = await deployBridge('xdp-bridge.json');
+      assert.match(await ping(), / 0% packet loss/);
+      await red.status(idOf('counters A'), ({ text }) => /^[1-9]\d* received, [1-9]\d* sent, 0 dropped$/.test(text ?? ''));
     });
 
     it('bridge-without-ping.json drops ICMP and passes TCP, until told otherwise', async () => {

@@ -4,6 +4,7 @@ import helper from 'node-red-node-test-helper';
 import bridge from '../../nodes/bridge';
 import captureIn from '../../nodes/capture-in';
 import injectOut from '../../nodes/inject-out';
+import xdp from '../../nodes/xdp';
 import type { BridgeReport } from '../../nodes/runtime/bridge-ledger';
 import type { BridgeMessage } from '../../nodes/runtime/bridge-messages';
 import type { RingInfo } from '../../nodes/runtime/capture-output';
@@ -62,6 +63,7 @@ const OUTPUTS = {
   'netring-capture-in': [['first'], ['second']],
   'netring-inject-out': [['first']],
   'netring-bridge': [['first'], ['second'], ['third']],
+  'netring-xdp': [['first'], ['second']],
 } as const;
 
 /** Loads one node, wired to collectors, with a Catch and a Complete node beside it. */
@@ -76,7 +78,7 @@ export async function load(type: keyof typeof OUTPUTS, properties: Record<string
   ];
   // Without a place on the canvas they would be config nodes.
   await helper.load(
-    [bridge, captureIn, injectOut],
+    [bridge, captureIn, injectOut, xdp],
     flow.map((entry) => (entry.type === 'tab' ? entry : { ...entry, x: 0, y: 0 })),
   );
   return new TestFlow();

@@ -19,7 +19,7 @@ const RED = {
   httpAdmin: { get() {}, post() {} },
   auth: { needsPermission: () => () => {} },
 };
-for (const file of ['bridge', 'capture-in', 'inject-out']) require(process.argv[2] + '/nodes/' + file + '.js')(RED);
+for (const file of ['bridge', 'capture-in', 'inject-out', 'xdp']) require(process.argv[2] + '/nodes/' + file + '.js')(RED);
 for (const [type, constructor] of Object.entries(types)) {
   const note = (said[type] = { statuses: [], errors: [], answers: [] });
   const node = Object.assign(new EventEmitter(), {
@@ -56,7 +56,7 @@ describe('loading', () => {
   for (const platform of ['darwin', 'win32']) {
     it(`on ${platform}: all nodes say "Linux only", in the status, the log and to the sender`, () => {
       const said = run(dist, platform);
-      assert.deepEqual(Object.keys(said), ['netring-bridge', 'netring-capture-in', 'netring-inject-out']);
+      assert.deepEqual(Object.keys(said), ['netring-bridge', 'netring-capture-in', 'netring-inject-out', 'netring-xdp']);
       for (const { statuses, errors } of Object.values(said)) {
         assert.deepEqual(statuses, ['red Linux only']);
         assert.deepEqual(errors, [`Linux only: this is ${platform}`]);

@@ -54,6 +54,16 @@ describe('trouble', () => {
     return `${state}: ${text}${passing ? '' : ', for good'}`;
   };
 
+  it('names what keeps an AF_XDP socket from opening', () => {
+    assert.equal(trouble(16, 'bind'), 'error: another socket is bound to this queue');
+    assert.equal(trouble(16, 'BPF_LINK_CREATE'), 'error: another XDP program is attached');
+    assert.equal(trouble(1, 'BPF_PROG_LOAD'), 'denied: needs CAP_BPF and CAP_NET_ADMIN');
+    assert.equal(trouble(13, 'BPF_PROG_LOAD'), 'error: BPF_PROG_LOAD: EACCES', 'the verifier');
+    assert.equal(trouble(2, 'BPF_OBJ_GET'), 'error: nothing is pinned at mapPin');
+    assert.equal(trouble(95, 'BPF_LINK_CREATE'), 'error: use attach auto or skb');
+    assert.equal(trouble(22, 'queueId'), 'error: bad queueId');
+  });
+
   it('names state and remedy, and says what time cannot heal', () => {
     assert.equal(trouble(1, 'socket'), 'denied: needs CAP_NET_RAW');
     assert.equal(trouble(1, 'SO_RCVBUFFORCE'), 'denied: needs CAP_NET_ADMIN');

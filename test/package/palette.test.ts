@@ -50,7 +50,7 @@ describe('the package', function () {
       assert.ok(paths.includes(path), path);
       assert.ok(paths.includes(path.replace(/\.js$/, '.html')), `the panel of ${path}`);
     }
-    for (const set of ['capture-in', 'inject-out']) {
+    for (const set of ['bridge', 'capture-in', 'inject-out', 'xdp']) {
       assert.ok(paths.includes(`dist/nodes/icons/netring-${set}.svg`));
       for (const extension of ['json', 'html']) assert.ok(paths.includes(`dist/nodes/locales/en-US/${set}.${extension}`));
     }
@@ -91,6 +91,7 @@ describe('the package', function () {
         ['netring-bridge', []],
         ['netring-capture-in', []],
         ['netring-inject-out', []],
+        ['netring-xdp', []],
       ],
     );
     // It takes every file of examples/ for a flow.
@@ -138,6 +139,7 @@ describe('the package', function () {
           [['netring-bridge'], true, undefined],
           [['netring-capture-in'], true, undefined],
           [['netring-inject-out'], true, undefined],
+          [['netring-xdp'], true, undefined],
         ],
       );
     });
@@ -163,7 +165,12 @@ describe('the package', function () {
 
     it('serves the icons of the package', async () => {
       const icons = (await (await red.request('/icons')).json()) as Record<string, string[]>;
-      assert.deepEqual(icons['@netring/node-red']?.sort(), ['netring-bridge.svg', 'netring-capture-in.svg', 'netring-inject-out.svg']);
+      assert.deepEqual(icons['@netring/node-red']?.sort(), [
+        'netring-bridge.svg',
+        'netring-capture-in.svg',
+        'netring-inject-out.svg',
+        'netring-xdp.svg',
+      ]);
       const served = await (await red.request('/icons/@netring/node-red/netring-capture-in.svg')).text();
       assert.equal(served, readFileSync(join(root, 'icons', 'netring-capture-in.svg'), 'utf8'));
     });

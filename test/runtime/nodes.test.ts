@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { footprint } from '../support/process';
 import { BridgeLab, SERVER } from '../support/bridge-lab';
-import { Lab, promiscuity } from '../support/lab';
+import { Lab, promiscuity, xdpProgram } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
 import { until } from '../support/wait';
 import { flood, numberedFrame, sendFrames, Witness } from '../support/witness';
@@ -236,18 +236,52 @@ describe('in the real Node-RED', function () {
     assert.deepEqual([promiscuity(left.a), promiscuity(right.a), ours().length], [0, 0, 0]);
   });
 
+  it('redeploys of an xdp node under traffic leave no program behind', async function () {
+    this.timeout(120_000);
+    const { a, b } = await lab.wire({ link: ['numrxqueues', '2', 'numtxqueues', '2'] });
+    // What comes goes back where it came from.
+    const flow = (round: number): FlowNode[] => [
+      TAB,
+      node('xdp', 'netring-xdp', { interface: a, queueId: 'all', promiscuous: true, frameCount: 256 + 2 * (round % 2) }, ['xdp'], []),
+    ];
+    const sender = flood(lab, b, { count: 100_000_000, rate: 5000 }).catch(() => undefined);
+    const rounds = async (from: number, to: number): Promise<void> => {
+      for (let round = from; round < to; round++) {
+        const old = xdpProgram(a);
+        await red.deploy(flow(round), 'nodes');
+        await until(() => xdpProgram(a) !== undefined && xdpProgram(a) !== old, 5000, `a new program in round ${round}`);
+      }
+    };
+    await rounds(0, 10);
+    const before = footprint(red.pid);
+    await rounds(10, 50);
+    await green('xdp');
+    const after = footprint(red.pid);
+    const found = JSON.stringify({ before, after });
+    assert.ok(after.descriptors <= before.descriptors + 2, found);
+    assert.ok(after.threads <= before.threads, found);
+    assert.ok(after.rssBytes <= before.rssBytes + 64 * MiB, found);
+    await red.deploy([TAB]);
+    assert.deepEqual([xdpProgram(a), promiscuity(a)], [undefined, 0]);
+    lab.ip(`link del ${a}`);
+    await sender;
+  });
+
   it('ends cleanly with open nodes', async () => {
     const { a, b } = await lab.wire();
+    const own = await lab.wire();
     await red.deploy([
       TAB,
       node('cap', 'netring-capture-in', { interface: b, promiscuous: true }, [], []),
       node('out', 'netring-inject-out', { interface: a }, []),
+      node('xdp', 'netring-xdp', { interface: own.a }, [], []),
     ]);
-    await green('cap');
-    await green('out');
+    for (const id of ['cap', 'out', 'xdp']) await green(id);
     assert.equal(promiscuity(b), 1);
+    assert.notEqual(xdpProgram(own.a), undefined);
     assert.equal(await red.stop(), 0);
     assert.equal(promiscuity(b), 0);
+    assert.equal(xdpProgram(own.a), undefined);
   });
 });
 
@@ -256,12 +290,29 @@ describe('a Node-RED', function () {
   const lab = new Lab();
   after(() => lab.close());
 
-  it('that is killed leaves promiscuity 0', async () => {
-    const { b } = await lab.wire();
-    const red = await NodeRed.start(lab, { flow: [TAB, node('cap', 'netring-capture-in', { interface: b, promiscuous: true }, [], [])] });
-    await until(() => promiscuity(b) === 1, 10_000, 'a promiscuous interface');
+  it('that is killed leaves promiscuity 0 and no program', async () => {
+    const { a, b } = await lab.wire();
+    const red = await NodeRed.start(lab, {
+      flow: [
+        TAB,
+        node('cap', 'netring-capture-in', { interface: b, promiscuous: true }, [], []),
+        node('xdp', 'netring-xdp', { interface: a }, [], []),
+      ],
+    });
+    await until(() => promiscuity(b) === 1 && xdpProgram(a) !== undefined, 10_000, 'a promiscuous interface, and one with a program');
     await red.child.stop('SIGKILL');
-    await until(() => promiscuity(b) === 0, 5000, 'the kernel to tidy up');
+    await until(() => promiscuity(b) === 0 && xdpProgram(a) === undefined, 5000, 'the kernel to tidy up');
+  });
+
+  it('without CAP_BPF and CAP_NET_ADMIN says so under an xdp node', async () => {
+    const { a } = await lab.wire();
+    const dropped = '-bpf,-net_admin,-sys_admin';
+    const red = await NodeRed.start(lab, {
+      prefix: ['setpriv', `--bounding-set=${dropped}`, `--inh-caps=${dropped}`, '--'],
+      flow: [TAB, node('xdp', 'netring-xdp', { interface: a }, [], [])],
+    });
+    const { fill, text } = await red.status('xdp');
+    assert.deepEqual([fill, text], ['red', 'needs CAP_BPF and CAP_NET_ADMIN']);
   });
 
   it('without CAP_NET_RAW says so, with the remedy, and runs on', async () => {

@@ -24,7 +24,7 @@ describe('the Node-RED under test', function () {
     const ours = nodes.filter((set) => set.module === '@netring/node-red');
     assert.deepEqual(
       ours.map((set) => set.err),
-      [undefined, undefined, undefined],
+      [undefined, undefined, undefined, undefined],
     );
     assert.equal(await red.stop(), 0);
   });

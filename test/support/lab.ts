@@ -135,6 +135,7 @@ export interface LinkState {
   address: string;
   promiscuity: number;
   operstate: string;
+  xdp?: { prog?: { id: number }; attached?: { prog: { id: number } }[] };
 }
 
 export function links(namespace?: number): LinkState[] {
@@ -151,3 +152,8 @@ export const linkExists = (name: string, namespace?: number): boolean => links(n
 export const carrier = (name: string, namespace?: number): boolean => link(name, namespace).flags.includes('LOWER_UP');
 /** How many sockets and users hold the interface promiscuous. */
 export const promiscuity = (name: string, namespace?: number): number => link(name, namespace).promiscuity;
+/** Id of the XDP program on an interface. */
+export const xdpProgram = (name: string, namespace?: number): number | undefined => {
+  const { xdp } = link(name, namespace);
+  return xdp?.prog?.id ?? xdp?.attached?.[0]?.prog.id;
+};

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PacketBatch, type NetringError } from '@netring/node-red';
+import { type PacketBatch, type NetringError } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
 import { Witness } from '../support/witness';
 import { until } from '../support/wait';

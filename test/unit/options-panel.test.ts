@@ -240,9 +240,6 @@ describe('options: panels', () => {
         assert.equal(complaint(defaults, { interface: '${IF}', blockSize: '3000' }), 'blockSize 3000 is not a power of 2');
       });
 
-      // The panel of xdp is yet to be written.
-      if (node === 'xdp') return;
-
       it('fills the panel of the repository', () => {
         const { defaults: own } = register(renderPanel(node, readFileSync(join(root, 'nodes', `${node}.html`), 'utf8')));
         assert.deepEqual(Object.keys(own), Object.keys(defaults));

@@ -6,7 +6,7 @@ import { root } from '../support/paths';
 
 type Catalogue = { [key: string]: string | Catalogue };
 
-const NODES: readonly NodeName[] = ['bridge', 'capture-in', 'inject-out'];
+const NODES: readonly NodeName[] = ['bridge', 'capture-in', 'inject-out', 'xdp'];
 const html = (name: NodeName): string => readFileSync(join(root, 'nodes', `${name}.html`), 'utf8');
 const catalogue = (name: NodeName): Catalogue =>
   JSON.parse(readFileSync(join(root, 'nodes', 'locales', 'en-US', `${name}.json`), 'utf8')) as Catalogue;
