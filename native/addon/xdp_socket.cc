@@ -78,8 +78,8 @@ XdpWrap::XdpWrap(const Napi::CallbackInfo& info)
     if (primary->opened(info.Env()) == nullptr) return;
   }
   std::string detail;
-  Result<std::unique_ptr<XdpSocket>> opened =
-      XdpSocket::open(config, &environment_.programs(), primary == nullptr ? nullptr : primary->socket_.get(), &detail);
+  Result<std::unique_ptr<XdpSocket>> opened = XdpSocket::open(
+      std::move(config), &environment_.programs(), primary == nullptr ? nullptr : primary->socket_.get(), &detail);
   if (!opened.ok()) {
     environment_.raise(info.Env(), opened.status(), name_, detail);
     return;
@@ -221,9 +221,7 @@ Napi::Value XdpWrap::borrow(const Napi::CallbackInfo& info) {
     if (socket->index_batch(header_words_, records_, &span) != 0) break;
     socket->release_batch();
   }
-  const Umem& umem = socket->batch_umem();
-  const Napi::Value buffer =
-      wrap_mapping(env, umem.memory(), 0, static_cast<size_t>(umem.geometry().receiving) * umem.geometry().frame_size);
+  const Napi::Value buffer = wrap_mapping(env, socket->batch_umem().memory(), span.begin, span.size);
   if (buffer.IsUndefined()) {
     socket->release_batch();
     return env.Undefined();

@@ -281,10 +281,10 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
 }
 
 /**
- * At most the time in which a quarter of the receiving chunks fills. A busy socket read at once yields some ten packets a wake-up, which then cost
- * 980 ns each; left to gather TODO.
+ * At most the time in which an eighth of the receiving chunks fills. A busy socket that is read at once yields some ten packets a wake-up, and owned
+ * packets of 64 bytes cost 228 ns each; left to gather they cost 116 (a C reader: 139).
  */
 function mostGathering({ elapsedMs, packets }: Yield, rxFrames: number): number {
   const perMs = packets / elapsedMs;
-  return perMs < BUSY_RATE ? 0 : rxFrames / 4 / perMs;
+  return perMs < BUSY_RATE ? 0 : rxFrames / 8 / perMs;
 }

@@ -20,8 +20,8 @@ constexpr uint32_t kPrefetchAhead = 4;
 // Frames copied before they are given back: the kernel must not run out of them while a long batch is read.
 constexpr uint32_t kRefillChunk = 64;
 
-// Frames that a borrowed batch may lie among. An ArrayBuffer over all of a UMEM of 64 MiB for each batch made V8 collect
-// all the time: 980 ns a packet.
+// Frames that a borrowed batch may lie among. An ArrayBuffer over all of a UMEM of 64 MiB for each batch made V8
+// collect all the time: 980 ns a packet.
 constexpr uint64_t kMostSpan = 2048;
 
 constexpr uint32_t kTypeOffset = 2 * ETH_ALEN;

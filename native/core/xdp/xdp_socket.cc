@@ -24,8 +24,8 @@ bool same_filter(std::span<const sock_filter> a, std::span<const sock_filter> b)
 
 }  // namespace
 
-Result<std::unique_ptr<XdpSocket>> XdpSocket::open(const XdpConfig& config, SharedPrograms* programs,
-                                                   XdpSocket* primary, std::string* detail) {
+Result<std::unique_ptr<XdpSocket>> XdpSocket::open(XdpConfig config, SharedPrograms* programs, XdpSocket* primary,
+                                                   std::string* detail) {
   Result<LinkWatch> link = LinkWatch::open(config.interface);
   if (!link.ok()) return link.status();
   std::unique_ptr<XdpSocket> socket(new XdpSocket(std::move(*link), programs));
@@ -39,7 +39,7 @@ Result<std::unique_ptr<XdpSocket>> XdpSocket::open(const XdpConfig& config, Shar
   }
   // The program last: no frame is taken from the kernel before there is somebody to receive it.
   if (config.rx_frames != 0 && primary == nullptr) {
-    if (const Status s = socket->use_program(config, detail); !s.ok()) return s;
+    if (const Status s = socket->use_program(&config, detail); !s.ok()) return s;
     socket->warn_of_offloads();
   }
   return socket;
@@ -79,28 +79,29 @@ Status XdpSocket::watch_queues() {
   return {};
 }
 
-Status XdpSocket::use_program(const XdpConfig& config, std::string* detail) {
+Status XdpSocket::use_program(XdpConfig* config, std::string* detail) {
   const int ifindex = link_.info().index;
-  if (config.attach == XdpProgram::Attach::kNone) {
-    if (config.map_pin.empty()) return {};
-    Result<XdpProgram> pinned = XdpProgram::open_pinned(config.map_pin);
+  if (config->attach == XdpProgram::Attach::kNone) {
+    if (config->map_pin.empty()) return {};
+    Result<XdpProgram> pinned = XdpProgram::open_pinned(config->map_pin);
     if (!pinned.ok()) return pinned.status();
     program_ = std::make_shared<SharedProgram>(SharedProgram{std::move(*pinned), {}, 0});
     return insert_queues(program_.get());
   }
   const std::shared_ptr<SharedProgram> shared = programs_->find(ifindex);
-  if (shared && shared->program.attached()) return share_program(config, shared);
+  if (shared && shared->program.attached()) return share_program(*config, shared);
   const uint32_t entries = std::max(link_.info().queues, queues_.back()->id() + 1);
   Result<XdpProgram> program = XdpProgram::create(std::max(entries, kLeastMapEntries));
   if (!program.ok()) return program.status();
-  auto own = std::make_shared<SharedProgram>(SharedProgram{std::move(*program), config.filter, 0});
+  auto own = std::make_shared<SharedProgram>(SharedProgram{std::move(*program), {}, 0});
   if (const Status s = insert_queues(own.get()); !s.ok()) return s;
-  if (const Status s = own->program.attach(ifindex, config.attach, config.filter); !s.ok()) {
+  if (const Status s = own->program.attach(ifindex, config->attach, config->filter); !s.ok()) {
     *detail = own->program.last_log();
     if (s.error == EBUSY || s.error == EEXIST)
       *detail = "program " + std::to_string(foreign_program(ifindex)) + " is attached";
     return s;
   }
+  own->filter = std::move(config->filter);
   programs_->add(ifindex, own);
   program_ = std::move(own);
   program_is_ours_ = true;

@@ -52,7 +52,7 @@ class XdpSocket {
 
   // `programs` outlives the socket. With `primary`, an open socket on the same single queue, its UMEM is shared and its
   // program left as it is. `detail` gets what the kernel has said besides the errno of a failure, if it has.
-  static Result<std::unique_ptr<XdpSocket>> open(const XdpConfig& config, SharedPrograms* programs, XdpSocket* primary,
+  static Result<std::unique_ptr<XdpSocket>> open(XdpConfig config, SharedPrograms* programs, XdpSocket* primary,
                                                  std::string* detail);
   ~XdpSocket();
   XdpSocket(const XdpSocket&) = delete;
@@ -102,7 +102,7 @@ class XdpSocket {
   const XdpQueue& sender() const { return *queues_.front(); }
   Status open_queues(const XdpConfig& config, const XdpSocket* primary);
   Status watch_queues();
-  Status use_program(const XdpConfig& config, std::string* detail);
+  Status use_program(XdpConfig* config, std::string* detail);
   Status share_program(const XdpConfig& config, const std::shared_ptr<SharedProgram>& program);
   Status insert_queues(SharedProgram* program);
   void warn_of_offloads();
