@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 export type EnvironmentKind = 'home-assistant' | 'kubernetes' | 'docker' | 'systemd' | 'shell';
-export type Capability = 'NET_RAW' | 'NET_ADMIN' | 'IPC_LOCK' | 'BPF';
+export type Capability = 'NET_RAW' | 'NET_ADMIN' | 'IPC_LOCK' | 'BPF' | 'PERFMON';
 
 /** What tells where the process runs; replaceable for tests. */
 export interface EnvironmentSources {
@@ -30,7 +30,7 @@ export interface EnvironmentFacts {
 }
 
 /** Bits of the sets in /proc/self/status, linux/capability.h. */
-const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = { NET_ADMIN: 12n, NET_RAW: 13n, IPC_LOCK: 14n, BPF: 39n };
+const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = { NET_ADMIN: 12n, NET_RAW: 13n, IPC_LOCK: 14n, PERFMON: 38n, BPF: 39n };
 
 const THIS_PROCESS: EnvironmentSources = {
   env: process.env,
@@ -91,6 +91,8 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
       if (step === 'socket' || NEEDS_NET_ADMIN.has(step))
         return permission(NEEDS_NET_ADMIN.has(step) ? 'NET_ADMIN' : 'NET_RAW', facts ?? environmentFacts());
       if (step.startsWith('BPF_') && code === 'EPERM') return permission('BPF', facts ?? environmentFacts());
+      // The verifier's word for a program whose pointers it lets only the privileged move.
+      if (step === 'BPF_PROG_LOAD') return mayMovePointers(facts ?? environmentFacts()) ? '' : permission('PERFMON', facts ?? environmentFacts());
       return XDP_REMEDIES[`${code} ${step}`] ?? '';
     case 'EAFNOSUPPORT':
       return addressFamily(step, facts ?? environmentFacts());
@@ -105,7 +107,8 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
       if (step !== 'PACKET_FANOUT') return XDP_REMEDIES[`${code} ${step}`] ?? '';
       return 'use another fanoutGroup\nA group has one mode and one set of flags, and belongs to one interface; another socket has it already.';
     case 'ENOSPC':
-      return step === 'PACKET_FANOUT' ? 'use another fanoutGroup\nThe group has as many members as the kernel allows.' : '';
+      if (step !== 'PACKET_FANOUT') return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      return 'use another fanoutGroup\nThe group has as many members as the kernel allows.';
     case 'EMFILE':
       return 'raise the limit of open files\nPlain shell: ulimit -n 4096; systemd: LimitNOFILE=4096 in the unit.';
     default:
@@ -171,6 +174,10 @@ function addressFamily(step: string, { kind, unit }: EnvironmentFacts): string {
   return `${family} is refused\n${dropIn(unit, [`RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_PACKET AF_NETLINK${family === 'AF_XDP' ? ' AF_XDP' : ''}`])}`;
 }
 
+const CAP_SYS_ADMIN = 1n << 21n;
+
+const mayMovePointers = ({ effective }: EnvironmentFacts): boolean => (effective & ((1n << CAPABILITY_BIT.PERFMON) | CAP_SYS_ADMIN)) !== 0n;
+
 function permission(capability: Capability, facts: EnvironmentFacts): string {
   return [
     `needs ${missing(capability)
@@ -223,6 +230,7 @@ const NEEDED: Readonly<Record<Capability, readonly Capability[]>> = {
   // All that the others are asked for beside needs a socket as well.
   NET_ADMIN: ['NET_RAW', 'NET_ADMIN'],
   BPF: ['NET_RAW', 'NET_ADMIN', 'BPF'],
+  PERFMON: ['NET_RAW', 'NET_ADMIN', 'BPF', 'PERFMON'],
   IPC_LOCK: ['NET_RAW', 'NET_ADMIN', 'BPF', 'IPC_LOCK'],
 };
 const needed = (capability: Capability): readonly Capability[] => NEEDED[capability];

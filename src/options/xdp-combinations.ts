@@ -39,6 +39,13 @@ export const XDP_COMBINATIONS: readonly Combination[] = [
     text: 'filter with attach {attach}: a filter is part of the program that attach none leaves out',
   },
   {
+    option: 'maxBufferedBytes',
+    reads: ['maxBufferedBytes', 'frameSize'],
+    // Of 512 frames, in slabs of whole powers of 2. A reader still holds the batch before when it asks for the next one.
+    broken: (values) => Number(values['maxBufferedBytes']) < 2048 * Number(values['frameSize']),
+    text: 'maxBufferedBytes {maxBufferedBytes} is less than two batches take (2048 times frameSize {frameSize})',
+  },
+  {
     option: 'preferBusyPoll',
     reads: ['preferBusyPoll', 'busyPollUs'],
     broken: (values) => values['preferBusyPoll'] === true && values['busyPollUs'] === 0,

@@ -106,6 +106,31 @@ describe('library examples', function () {
       assert.deepEqual(await example.lines(), [`${sum(sent)} bytes, packets: 500, drops: 0, freezes: 0`]);
     });
 
+  it('async-xdp answers frames of one EtherType and leaves the others to the kernel', async () => {
+    const kernel = await Witness.open(lab, wire.a);
+    const far = await Witness.open(lab, wire.b);
+    const example = new Example('async-xdp', wire.a, '88b5', '100');
+    await example.child.says(`answering on ${wire.a}`);
+    const other = Buffer.from(numberedFrame(7, 60));
+    other.writeUInt16BE(0x88b6, 12);
+    const asked = frames(100, (i) => 60 + i);
+    await send([other, ...asked]);
+    const lines = await example.lines();
+    assert.match(lines[0]!, /^packets: 100, drops: 0, sent: 100, sendErrors: 0$/);
+    assert.match(lines[1]!, /^rx_dropped=0 /);
+    const answers = await far.expect(100);
+    assert.deepEqual(
+      answers.map(({ data }) => data),
+      asked.map((frame) => Buffer.concat([frame.subarray(6, 12), frame.subarray(0, 6), frame.subarray(12)])),
+    );
+    assert.deepEqual(
+      (await kernel.expect(1)).map(({ data }) => data),
+      [other],
+    );
+    await kernel.close();
+    await far.close();
+  });
+
   it('async-pipeline compresses to a file that tshark opens', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'netring-pipeline-'));
     lab.defer(() => rmSync(folder, { recursive: true }));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { XdpSocket, type NetringError, type XdpOptions } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
 import { output } from '../support/process';
-import { program, xdp } from './xdp';
+import { program, UDP_BEHIND_OPTIONS, xdp } from './xdp';
 
 describe('XDP errors', () => {
   const lab = new Lab();
@@ -82,6 +82,11 @@ describe('XDP errors', () => {
     const noBpf = deprived(['setpriv', '--bounding-set', '-bpf,-sys_admin', '--inh-caps', '-bpf,-sys_admin'], { interface: wire.a });
     assert.equal(noBpf.kind, 'PermissionDenied');
     assert.match(noBpf.hint + noBpf.message, /CAP_BPF/);
+    const noPerfmon = deprived(['setpriv', '--bounding-set', '-perfmon,-sys_admin', '--inh-caps', '-perfmon,-sys_admin'], {
+      interface: wire.a,
+      filter: UDP_BEHIND_OPTIONS,
+    });
+    assert.match(noPerfmon.hint, /CAP_PERFMON/);
     assert.equal(program(wire.a), null);
   });
 

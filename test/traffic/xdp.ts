@@ -62,4 +62,7 @@ export function program(interfaceName: string): { mode: 'driver' | 'skb'; id: nu
 
 /** `tcpdump -ddd` of "udp dst port 5000" for IPv4 without options looked at, and of "ether[21] & 1 == 0". */
 export const UDP_5000 = '8\n40 0 0 12\n21 0 5 2048\n48 0 0 23\n21 0 3 17\n40 0 0 36\n21 0 1 5000\n6 0 0 262144\n6 0 0 0';
+/** The same behind a header of any length, as tcpdump writes it. */
+export const UDP_BEHIND_OPTIONS =
+  '11\n40 0 0 12\n21 0 8 2048\n48 0 0 23\n21 0 6 17\n40 0 0 20\n69 4 0 8191\n177 0 0 14\n72 0 0 16\n21 0 1 5000\n6 0 0 262144\n6 0 0 0';
 export const EVEN = '4\n48 0 0 21\n69 1 0 1\n6 0 0 262144\n6 0 0 0';

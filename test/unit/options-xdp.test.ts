@@ -128,6 +128,11 @@ describe('options: xdp', () => {
     [{ preferBusyPoll: true }, 'preferBusyPoll', 'preferBusyPoll true needs busyPollUs'],
     [{ busyPollBudget: 65536 }, 'busyPollBudget', 'busyPollBudget 65536 is more than 65535'],
     [{ maxBufferedBytes: 0 }, 'maxBufferedBytes', 'maxBufferedBytes must be > 0, not 0'],
+    [
+      { maxBufferedBytes: 8388607 },
+      'maxBufferedBytes',
+      'maxBufferedBytes 8388607 is less than two batches take (2048 times frameSize 4096)',
+    ],
     [{ queue_id: 1 }, 'queue_id', 'unknown option "queue_id", did you mean "queueId"?'],
   ] as const) {
     it(`refuses: ${text}`, () => refuses(() => xdp(options), option, text));
@@ -143,6 +148,7 @@ describe('options: xdp', () => {
       { mode: 'custom' },
       { attach: 'none', mapPin: '/sys/fs/bpf/xsks' },
       { busyPollUs: 20, preferBusyPoll: true, busyPollBudget: 65535 },
+      { frameSize: 2048, maxBufferedBytes: 4194304 },
     ])
       assert.doesNotThrow(() => xdp(options));
   });

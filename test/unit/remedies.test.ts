@@ -135,6 +135,7 @@ describe('remedies', () => {
       ['EEXIST', 'BPF_LINK_CREATE', /another XDP program/],
       ['ERANGE', 'BPF_LINK_CREATE', /lower the MTU/],
       ['ENOTSUP', 'BPF_LINK_CREATE', /attach auto or skb/],
+      ['ENOSPC', 'BPF_LINK_CREATE', /as many receive queues/],
       ['ENOENT', 'BPF_OBJ_GET', /nothing is pinned/],
       ['EACCES', 'BPF_OBJ_GET', /no access to mapPin/],
       ['EINVAL', 'BPF_OBJ_GET', /no XSKMAP/],
