@@ -50,9 +50,9 @@ export class NetringError extends Error {
   }
 
   /** An invalid option or combination of options. The message names the option, the value and the rule. */
-  static config(message: string, option?: string): NetringError {
+  static config(message: string, option?: string, code = 'EINVAL'): NetringError {
     return new NetringError('Config', `invalid configuration: ${message}`, {
-      code: 'EINVAL',
+      code,
       ...(option === undefined ? {} : { option }),
     });
   }
@@ -82,8 +82,9 @@ export class NetringError extends Error {
       return NetringError.config(
         `${shared} is not that of the XDP program which another socket of this process has attached${where}: they share one program`,
         shared,
+        'ERR_XDP_SHARED',
       );
-    if (step === 'queueId') return NetringError.config(`queueId is no queue of ${interfaceName}`, step);
+    if (step === 'queueId') return NetringError.config(`queueId is no queue that ${interfaceName} can send on`, step);
     if (step === ANCILLARY_LOAD)
       return NetringError.config('filter has a load of ancillary data that a program for XDP cannot do', 'filter');
     if (step === 'socket') return new NetringError('Socket', `socket creation failed: ${code}`, details);
@@ -107,6 +108,8 @@ const SHARED_PROGRAM: Readonly<Record<string, string>> = {
 function programError(step: string, code: string, where: string, said: string, details: ErrorDetails): NetringError {
   // A program that the verifier refuses gets EACCES, and so does a file that the user may not open.
   if (code === 'EPERM') return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_BPF and CAP_NET_ADMIN)', details);
+  if (code === 'EACCES' && details.hint?.startsWith('needs CAP_'))
+    return new NetringError('PermissionDenied', `insufficient privileges (need CAP_PERFMON for this filter)${said}`, details);
   if (step !== 'BPF_LINK_CREATE') return new NetringError('Io', `bpf(${step}) failed${where}: ${code}${said}`, details);
   if (code === 'EBUSY' || code === 'EEXIST')
     return new NetringError('Bind', `another XDP program is attached${where}: ${code}${said}`, details);

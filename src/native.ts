@@ -288,8 +288,10 @@ export const enum XdpCounter {
   RxRingFull = 11,
   RxFillRingEmptyDescs = 12,
   TxRingEmptyDescs = 13,
+  /** Frames received and not handed out yet. */
+  Waiting = 14,
 }
-export const XDP_COUNTERS = 14;
+export const XDP_COUNTERS = 15;
 
 /** AF_XDP sockets on one or all queues of an interface, with the program that redirects frames to them. Throws `NetringError`. */
 export interface NativeXdpSocket extends NativeWatchable, NativeReceiver, NativeSender {

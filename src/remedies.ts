@@ -92,7 +92,8 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
         return permission(NEEDS_NET_ADMIN.has(step) ? 'NET_ADMIN' : 'NET_RAW', facts ?? environmentFacts());
       if (step.startsWith('BPF_') && code === 'EPERM') return permission('BPF', facts ?? environmentFacts());
       // The verifier's word for a program whose pointers it lets only the privileged move.
-      if (step === 'BPF_PROG_LOAD') return mayMovePointers(facts ?? environmentFacts()) ? '' : permission('PERFMON', facts ?? environmentFacts());
+      if (step === 'BPF_PROG_LOAD')
+        return mayMovePointers(facts ?? environmentFacts()) ? '' : permission('PERFMON', facts ?? environmentFacts());
       return XDP_REMEDIES[`${code} ${step}`] ?? '';
     case 'EAFNOSUPPORT':
       return addressFamily(step, facts ?? environmentFacts());
@@ -117,23 +118,24 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
 }
 
 const FOREIGN_PROGRAM =
-  'another XDP program is attached\nIt is left alone; ip link show and bpftool net tell whose it is. Detach it, or let it redirect to this socket: attach none ' +
+  'another XDP program is attached\nIt is left alone; ip link show and bpftool net tell whose it is (netring_xdp: another process, or another thread, with a socket of ours; queueId all in one of them may do). Detach it, or let it redirect to this socket: attach none ' +
   'with the mapPin of its XSKMAP.';
 
 /** By errno, of which EOPNOTSUPP is ENOTSUP in Node.js, and step. */
 const XDP_REMEDIES: Readonly<Record<string, string>> = {
   'EBUSY bind':
-    'another socket is bound to this queue\nA queue belongs to one AF_XDP socket: close the other one (ss --xdp -p tells whose it is), or take another queueId. ' +
+    'another socket is bound to this queue\nA queue belongs to one AF_XDP socket: close the other one (ss --xdp -p tells whose it is). On another queue sockets of one process work beside each other with the same filter. ' +
     'After a close the kernel needs a moment to free the queue.',
   'ENOTSUP bind': 'use bindMode auto or copy\nThe driver of this interface, or this queue of it, has no zero-copy.',
   'EBUSY BPF_LINK_CREATE': FOREIGN_PROGRAM,
   'EEXIST BPF_LINK_CREATE': FOREIGN_PROGRAM,
   'ERANGE BPF_LINK_CREATE':
-    'lower the MTU of the interface\nThe driver runs XDP programs only while a frame fits into one page, about 3500 bytes. attach skb has no such limit, but frames ' +
+    'lower the MTU of the interface\nOn a veth that of its other end counts, too. The driver runs XDP programs only while a frame fits into one page, about 3500 bytes. attach skb has no such limit, but frames ' +
     'longer than a chunk are dropped.',
   'ENOSPC BPF_LINK_CREATE':
     'use attach auto or skb\nThe driver has too few queues for an XDP program; a veth needs as many receive queues as its other end has send queues ' +
     '(ip link add ... numrxqueues 4).',
+  'ENOLINK BPF_LINK_UPDATE': 'open the socket again\nAnother tool has taken its program off the interface.',
   'ENOTSUP BPF_LINK_CREATE': 'use attach auto or skb\nThe driver of this interface runs no XDP programs.',
   'ENOENT BPF_OBJ_GET':
     'nothing is pinned at mapPin\nPin the XSKMAP of your program there first: bpftool map pin id <id> <path>, below /sys/fs/bpf.',
@@ -229,9 +231,10 @@ const NEEDED: Readonly<Record<Capability, readonly Capability[]>> = {
   NET_RAW: ['NET_RAW'],
   // All that the others are asked for beside needs a socket as well.
   NET_ADMIN: ['NET_RAW', 'NET_ADMIN'],
-  BPF: ['NET_RAW', 'NET_ADMIN', 'BPF'],
+  // A filter that looks behind a header of variable length wants the last one.
+  BPF: ['NET_RAW', 'NET_ADMIN', 'BPF', 'PERFMON'],
   PERFMON: ['NET_RAW', 'NET_ADMIN', 'BPF', 'PERFMON'],
-  IPC_LOCK: ['NET_RAW', 'NET_ADMIN', 'BPF', 'IPC_LOCK'],
+  IPC_LOCK: ['NET_RAW', 'NET_ADMIN', 'BPF', 'PERFMON', 'IPC_LOCK'],
 };
 const needed = (capability: Capability): readonly Capability[] => NEEDED[capability];
 const ambient = (capability: Capability): string =>

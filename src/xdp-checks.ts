@@ -32,14 +32,16 @@ export function assertFits(settings: XdpSettings, { name, mtu, queues }: Pick<In
 /** What a socket that shares its memory has to be: its state, and the options it was opened with. */
 export interface SharedUmem {
   readonly closed: boolean;
+  readonly sends: boolean;
   readonly interface: string;
   readonly settings: Pick<XdpSettings, 'queueId' | 'frameSize' | 'frameCount'>;
 }
 
-/** Options with the sizes of the shared memory, where they are left out. */
+/** Options with what the shared memory decides, where it is left out: its sizes, and that the socket only sends. */
 export function withSharedSizes(options: XdpOptions, { settings }: SharedUmem): XdpOptions {
   return {
     ...options,
+    mode: options.mode ?? 'tx',
     frameSize: options.frameSize ?? settings.frameSize,
     frameCount: options.frameCount ?? settings.frameCount,
   };
@@ -59,6 +61,11 @@ export function assertShareable(settings: XdpSettings, shared: SharedUmem): void
     throw refuse(
       `is bound to queue ${shared.settings.queueId}, but queueId is ${settings.queueId}: sockets share memory on one queue of one interface`,
     );
+  if (receivingFrames(settings) > 0)
+    throw refuse(`with mode "${settings.mode}": frames come to the socket whose memory it is, the one that shares it only sends (mode tx)`);
+  if (!shared.sends) throw refuse('is a socket without frames to send from: open it with mode rxtx, or custom with a smaller prefill');
+  if (settings.frameCount !== shared.settings.frameCount)
+    throw refuse(`has frameCount ${shared.settings.frameCount}, but frameCount is ${settings.frameCount}: the memory is one`);
   if (settings.frameSize !== shared.settings.frameSize)
     throw refuse(
       `has frameSize ${shared.settings.frameSize}, but frameSize is ${settings.frameSize}: shared memory has chunks of one size`,
@@ -66,15 +73,17 @@ export function assertShareable(settings: XdpSettings, shared: SharedUmem): void
 }
 
 /** A refusal with what only the opener knows: the memory that was asked for, the queue, the family of the socket. */
-export function explainRefusal(error: unknown, settings: XdpSettings): unknown {
+export function explainRefusal(error: unknown, settings: XdpSettings, queues: number): unknown {
   if (!(error instanceof NetringError)) return error;
   const { queueId, frameSize, frameCount, bindMode } = settings;
   switch (`${error.code} ${error.option ?? error.syscall}`) {
     case 'ENOBUFS XDP_UMEM_REG':
     case 'ENOMEM XDP_UMEM_REG': {
       const size = `${frameSize * frameCount} bytes (frameSize ${frameSize} x frameCount ${frameCount})`;
-      return reworded(error, `${size}${queueId === 'all' ? ' for each queue' : ''} were asked for`);
+      return reworded(error, `${size}${queueId === 'all' ? ` for each of ${queues} queues` : ''} were asked for`);
     }
+    case 'ENOMEM mmap':
+      return reworded(error, `there is no memory for ${frameSize * frameCount} bytes`, remedyFor(error.code, 'XDP_UMEM_REG'));
     case 'EBUSY bind':
       return reworded(error, `another socket is bound to ${queueId === 'all' ? 'one of its queues' : `queue ${queueId}`}`);
     case 'ENOTSUP bind':

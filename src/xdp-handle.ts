@@ -33,10 +33,11 @@ export class XdpHandle implements Owner {
   #interfaceName: string;
 
   constructor(settings: XdpSettings, warnings: readonly string[], shared: XdpHandle | undefined) {
-    assertFits(settings, interfaceInfo(settings.interface));
+    const info = interfaceInfo(settings.interface);
+    assertFits(settings, info);
     if (shared !== undefined) assertShareable(settings, shared);
     this.settings = settings;
-    this.native = open(settings, shared);
+    this.native = open(settings, shared, info.queues);
     try {
       assertEthernet(this.native.linkType, settings.interface, 'AF_XDP sockets are for');
       this.#interfaceName = settings.interface;
@@ -143,12 +144,12 @@ export class XdpHandle implements Owner {
   }
 }
 
-function open(settings: XdpSettings, shared: XdpHandle | undefined): NativeXdpSocket {
+function open(settings: XdpSettings, shared: XdpHandle | undefined, queues: number): NativeXdpSocket {
   const { XdpSocket } = native();
   const config = toNativeXdpConfig(settings);
   try {
     return shared === undefined ? new XdpSocket(config) : new XdpSocket(config, shared.native);
   } catch (error) {
-    throw explainRefusal(error, settings);
+    throw explainRefusal(error, settings, queues);
   }
 }

@@ -54,7 +54,7 @@ export class XdpStats {
 
 /**
  * Counters in both directions, either since open or since the last call of `stats()`. The kernel counts neither what it delivers nor how often a ring
- * is full: `received` are the frames that were read plus `drops`, `freezes` is 0.
+ * is full: `received` are the frames in the rings, read or not, plus `drops`, `freezes` is 0.
  */
 export class XdpSocketStats extends CaptureStats {
   /** Frames the kernel took for sending. */
@@ -110,7 +110,7 @@ export function readXdpStats(native: Pick<NativeXdpSocket, 'statistics'>, collec
   const socket = new XdpSocketStats({
     packets,
     bytes: words[XdpCounter.Bytes]!,
-    received: packets + refiltered + kernel.dropped,
+    received: packets + refiltered + words[XdpCounter.Waiting]! + kernel.dropped,
     drops: kernel.dropped,
     freezes: 0,
     refiltered,

@@ -1,6 +1,6 @@
 /**
  * Answers every frame of an EtherType with the same frame, sender and receiver swapped, past the kernel's network stack. All other frames of the
- * interface stay with the kernel.
+ * interface stay with the kernel. (Two of these facing each other would never stop.)
  *
  *   node async-xdp.js INTERFACE ETHERTYPE [FRAMES]      such as eth0 88b5; Ctrl-C ends it, or FRAMES answers
  */

@@ -10,7 +10,7 @@ namespace netring {
 
 Napi::Value XdpWrap::max_frame_length(const Napi::CallbackInfo& info) {
   const XdpSocket* socket = refreshed(info.Env());
-  return socket == nullptr ? info.Env().Undefined() : Napi::Number::New(info.Env(), socket->limit().longest());
+  return socket == nullptr ? info.Env().Undefined() : Napi::Number::New(info.Env(), socket->longest());
 }
 
 Napi::Value XdpWrap::frame_capacity(const Napi::CallbackInfo& info) {
@@ -72,7 +72,7 @@ void XdpWrap::send_slot(const Napi::CallbackInfo& info) {
   socket->count_rejected();
   Napi::RangeError::New(env, "a frame of " + std::to_string(bytes) +
                                  " bytes does not fit: " + socket->link().info().name + " takes 14 to " +
-                                 std::to_string(std::min(socket->limit().longest(), socket->frame_capacity())) +
+                                 std::to_string(socket->longest()) +
                                  " bytes (4 more with an 802.1Q tag)")
       .ThrowAsJavaScriptException();
 }

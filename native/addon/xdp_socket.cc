@@ -10,7 +10,7 @@ namespace netring {
 namespace {
 
 // Places of the statistics; mirrors XdpCounter in src/native.ts.
-constexpr size_t kCounters = 14;
+constexpr size_t kCounters = 15;
 
 }  // namespace
 
@@ -318,11 +318,11 @@ void XdpWrap::set_filter(const Napi::CallbackInfo& info) {
 }
 
 void XdpWrap::statistics(const Napi::CallbackInfo& info) {
-  const XdpSocket* socket = opened(info.Env());
+  XdpSocket* socket = opened(info.Env());
   if (socket == nullptr) return;
   if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
       info[0].As<Napi::TypedArray>().ElementLength() < kCounters)
-    return throw_type(info.Env(), "out must be a Float64Array of 14");
+    return throw_type(info.Env(), "out must be a Float64Array of 15");
   const XdpTotals totals = socket->totals();
   const uint64_t counters[kCounters] = {
       totals.packets,
@@ -339,6 +339,7 @@ void XdpWrap::statistics(const Napi::CallbackInfo& info) {
       totals.kernel.rx_ring_full,
       totals.kernel.rx_fill_ring_empty_descs,
       totals.kernel.tx_ring_empty_descs,
+      totals.waiting,
   };
   double* out = info[0].As<Napi::Float64Array>().Data();
   for (size_t i = 0; i < kCounters; ++i) out[i] = static_cast<double>(counters[i]);

@@ -16,6 +16,8 @@ uint32_t ancillary(uint32_t field, uint32_t x, uint32_t a, const FilterContext& 
       return context.interface_index;
     case SKF_AD_HATYPE:
       return context.link_type;
+    case SKF_AD_QUEUE:
+      return context.queue;
     case SKF_AD_RXHASH:
       return context.rxhash;
     case SKF_AD_VLAN_TAG:

@@ -20,13 +20,14 @@ struct FilterContext {
   uint32_t protocol = 0;   // EtherType, host byte order
   uint32_t packet_type = 0;
   uint32_t rxhash = 0;
+  uint32_t queue = 0;
   uint32_t vlan_tci = 0;
   uint32_t vlan_tpid = 0;
   bool vlan_present = false;
 };
 
 // The bytes of the frame that the program accepts, 0 when it refuses. A load outside the frame refuses, as in the
-// kernel; ancillary data the ring does not carry (CPU, mark, queue, random) reads as 0. The program must have passed
+// kernel; ancillary data the ring does not carry (CPU, mark, random) reads as 0. The program must have passed
 // the kernel's check (SO_ATTACH_FILTER).
 uint32_t run_filter(std::span<const sock_filter> program, const FilterContext& context);
 

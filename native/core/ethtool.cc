@@ -20,6 +20,16 @@ bool ethtool(int fd, const std::string& name, void* command) {
   return ::ioctl(fd, SIOCETHTOOL, &request) == 0;
 }
 
+// All 0 when the driver does not say.
+ethtool_channels read_channels(int fd, const std::string& name) {
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  if (!ethtool(fd, name, &channels)) channels = {};
+  return channels;
+}
+
+uint32_t at_least_one(uint32_t used, uint32_t at_most) { return std::max<uint32_t>(used > 0 ? used : at_most, 1); }
+
 }  // namespace
 
 uint32_t read_speed(int fd, const std::string& name) {
@@ -43,10 +53,13 @@ std::string read_driver(int fd, const std::string& name) {
 }
 
 uint32_t queues_in_use(int fd, const std::string& name, uint32_t at_most) {
-  ethtool_channels channels{};
-  channels.cmd = ETHTOOL_GCHANNELS;
-  const uint32_t used = ethtool(fd, name, &channels) ? channels.rx_count + channels.combined_count : 0;
-  return std::max<uint32_t>(used > 0 ? used : at_most, 1);
+  const ethtool_channels channels = read_channels(fd, name);
+  return at_least_one(channels.rx_count + channels.combined_count, at_most);
+}
+
+uint32_t send_queues_in_use(int fd, const std::string& name, uint32_t at_most) {
+  const ethtool_channels channels = read_channels(fd, name);
+  return at_least_one(channels.tx_count + channels.combined_count, at_most);
 }
 
 OffloadFlags read_offloads(int fd, const std::string& name) {

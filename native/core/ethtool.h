@@ -14,6 +14,7 @@ std::string read_driver(int fd, const std::string& name);
 // Receive queues in use, at least 1. rtnetlink tells how many there may be at most, which is a multiple of it for many
 // drivers.
 uint32_t queues_in_use(int fd, const std::string& name, uint32_t at_most);
+uint32_t send_queues_in_use(int fd, const std::string& name, uint32_t at_most);
 
 // Offloads that change what a receiver sees of the frames.
 struct OffloadFlags {

@@ -63,6 +63,7 @@ void apply(const nlmsghdr& message, const ifinfomsg& body, LinkInfo* info) {
   info->link_type = body.ifi_type;
   info->mtu = view.u32(IFLA_MTU, info->mtu);
   info->queues = view.u32(IFLA_NUM_RX_QUEUES, info->queues);
+  info->send_queues = view.u32(IFLA_NUM_TX_QUEUES, info->send_queues);
   if (const auto address = view.find(IFLA_ADDRESS); address.size() == info->address.size())
     std::copy(address.begin(), address.end(), info->address.begin());
   if (std::string name = view.text(IFLA_IFNAME); !name.empty()) info->name = std::move(name);
@@ -137,6 +138,10 @@ uint32_t LinkWatch::current_mtu() const {
 }
 
 uint32_t LinkWatch::queues() const { return queues_in_use(socket_.get(), info_.name, info_.queues); }
+
+uint32_t LinkWatch::send_queues() const {
+  return send_queues_in_use(socket_.get(), info_.name, info_.send_queues);
+}
 
 ifreq LinkWatch::named_request() const {
   ifreq request{};

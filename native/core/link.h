@@ -20,7 +20,8 @@ struct LinkInfo {
   uint32_t flags = 0;      // IFF_*
   uint32_t mtu = 0;        // bytes
   uint16_t link_type = 0;  // ARPHRD_*
-  uint32_t queues = 1;     // receive queues there may be at most
+  uint32_t queues = 1;       // receive queues there may be at most
+  uint32_t send_queues = 1;  // likewise
   std::array<uint8_t, ETH_ALEN> address{};
 
   // Administratively up and with a carrier. Without a carrier the kernel accepts frames and drops them in silence, so
@@ -54,6 +55,7 @@ class LinkWatch {
 
   // Receive queues in use now.
   uint32_t queues() const;
+  uint32_t send_queues() const;
 
   // Reads what rtnetlink has reported, without blocking, and returns the net change of this link since the last call.
   // On an overrun of the netlink socket (ENOBUFS) the state is asked for again. kGone is reported once and is final.

@@ -50,8 +50,8 @@ export function troubleOf(error: unknown, interfaceName: string): Trouble {
   if (error.code === 'ERR_DEFAULT_ROUTE') return { state: 'error', text: 'holds default route', message, passing: true };
   if (error.code === 'ERR_XDP_DETACHED') return { state: 'error', text: 'program detached', message, passing: true };
   if (error.kind === 'Config') {
-    // At opening they are measured by what the interface has, queues and an MTU, and that may change.
-    const passing = error.option === 'queueId' || error.option === 'frameSize';
+    // At opening they are measured by what the interface has, queues, an MTU, the program of another node, and that may change.
+    const passing = error.code === 'ERR_XDP_SHARED' || error.option === 'queueId' || error.option === 'frameSize';
     return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing };
   }
   if (error.kind === 'InterfaceNotFound' || error.code === 'ENODEV' || error.code === 'ENXIO')

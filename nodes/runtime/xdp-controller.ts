@@ -380,6 +380,7 @@ export class XdpController {
         uptime,
         sent,
         sentBytes,
+        sendErrors: this.#ledger.sendErrors,
         xdp: this.#ledger.kernel(),
       },
     });

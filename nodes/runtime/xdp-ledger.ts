@@ -7,7 +7,7 @@ export type KernelCounters = Omit<XdpStats, 'dropped' | 'since' | 'toString'>;
 
 /** What counts, of an `AsyncXdpSocket`. */
 export interface XdpCounting {
-  cumulativeStats(): CaptureCounters;
+  cumulativeStats(): CaptureCounters & { sendErrors: number };
   statistics(): KernelCounters;
 }
 
@@ -16,6 +16,8 @@ export interface XdpReport extends StatisticsReport {
   /** Frames the kernel took to send, and the sum of their lengths. */
   sent: number;
   sentBytes: number;
+  /** Frames that the kernel took and the device then refused. */
+  sendErrors: number;
   xdp: KernelCounters;
 }
 
@@ -31,6 +33,7 @@ const COUNTERS = [
 export class XdpLedger {
   readonly #received = new Ledger();
   readonly #closed: Partial<Record<keyof KernelCounters, number>> = {};
+  #closedErrors = 0;
   #current: XdpCounting | undefined;
 
   /** Books a socket that has just been opened. */
@@ -43,11 +46,17 @@ export class XdpLedger {
   settle(undelivered: Pick<Totals, 'packets' | 'bytes'>): void {
     this.#received.settle(undelivered);
     Object.assign(this.#closed, this.kernel());
+    this.#closedErrors = this.sendErrors;
     this.#current = undefined;
   }
 
   totals(): Totals {
     return this.#received.totals();
+  }
+
+  /** Frames that the kernel took and the device then refused. */
+  get sendErrors(): number {
+    return this.#closedErrors + (this.#current?.cumulativeStats().sendErrors ?? 0);
   }
 
   /** A plain object: it goes into a message. */

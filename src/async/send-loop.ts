@@ -61,7 +61,7 @@ export class SendLoop {
       this.#account(report);
       const consumed = this.#sender.result[SendResult.Consumed]!;
       next += consumed;
-      return { consumed, stop, done: next === frames.count };
+      return { consumed, stop, done: next === frames.count && stop !== 'full' };
     });
     return report;
   }

@@ -281,12 +281,14 @@ describe('example flows on a cable', function () {
   it('xdp-echo.json sends frames back to where they came from', async () => {
     const idOf = await deploy('xdp-echo.json');
     const witness = await Witness.open(lab, wire.b);
-    await sendFrames(lab, wire.b, [numberedFrame(7)]);
-    const { data } = (await witness.expect(1))[0]!;
     const echo = numberedFrame(7);
+    echo[0] = 2;
+    // What is for all is answered to nobody.
+    await sendFrames(lab, wire.b, [numberedFrame(6), echo]);
+    const { data } = (await witness.expect(1))[0]!;
     assert.deepEqual([data.subarray(0, 6), data.subarray(6, 12)], [echo.subarray(6, 12), echo.subarray(0, 6)]);
     assert.deepEqual(data.subarray(12), echo.subarray(12));
-    await red.status(idOf('counters'), ({ text }) => text === '1 received, 1 sent, 0 dropped');
+    await red.status(idOf('counters'), ({ text }) => text === '2 received, 1 sent, 0 dropped');
   });
 
   it('xdp-generator.json sends a thousand frames', async () => {
@@ -309,7 +311,7 @@ describe('example flows on a cable', function () {
     assert.match(output('ping', ['-n', '-c', '1', '-W', '2', '10.79.1.1'], { namespace }), / 0% packet loss/);
     output('bash', ['-c', 'echo -n hello > /dev/udp/10.79.1.1/5000'], { namespace });
     await until(() => red.debug.some(({ id, msg }) => id === idOf('datagrams') && String(msg).includes('hello')), 5000, 'the text');
-    await red.status(idOf('counters'), ({ text }) => text === '1 received, 0 sent, 0 dropped');
+    await red.status(idOf('counters'), ({ text }) => text === '1 received, 0 dropped');
   });
 
   describe('of a bridge', () => {

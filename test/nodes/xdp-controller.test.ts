@@ -67,9 +67,9 @@ class FakeSocket extends EventEmitter implements XdpSource {
     this.counters.bytes += batch?.byteLength ?? 0;
     return batch;
   }
-  cumulativeStats(): CaptureCounters {
+  cumulativeStats(): CaptureCounters & { sendErrors: number } {
     const drops = this.kernel.rx_dropped + this.kernel.rx_ring_full;
-    return { ...this.counters, drops, received: this.counters.packets + this.counters.refiltered + drops };
+    return { ...this.counters, sendErrors: 0, drops, received: this.counters.packets + this.counters.refiltered + drops };
   }
   statistics(): typeof NO_KERNEL {
     return { ...this.kernel };

@@ -36,6 +36,16 @@ describe('XDP errors', () => {
     assert.match(error.message, new RegExp(`queueId 2.*${wire.a} has 2 queues \\(0 to 1\\)`));
   });
 
+  it('a queue on which nothing can be sent', async () => {
+    const { a } = await lab.wire({ link: ['numrxqueues', '2', 'numtxqueues', '1'] });
+    for (const mode of ['tx', 'rxtx'] as const) {
+      const error = failure({ interface: a, queueId: 1, mode });
+      assert.equal(error.kind, 'Config');
+      assert.equal(error.option, 'queueId');
+    }
+    xdp(lab, { interface: a, queueId: 1, mode: 'rx', attach: 'skb' });
+  });
+
   it('a busy queue', () => {
     xdp(lab, { interface: wire.a, attach: 'skb' });
     const error = failure({ interface: wire.a, attach: 'skb' });
@@ -118,8 +128,25 @@ describe('XDP errors', () => {
       { interface: wire.b, queueId: 0 },
     ])
       assert.throws(() => XdpSocket.builder(options).sharedUmem(primary).build(), { kind: 'Config', option: 'sharedUmem' });
-    using second = XdpSocket.builder({ interface: wire.a, queueId: 0, frameCount: 8192, frameSize: 2048 }).sharedUmem(primary).build();
+    const second = XdpSocket.builder({ interface: wire.a }).sharedUmem(primary).build();
     assert.equal(second.sendBatch([Buffer.alloc(60)]), 1);
     assert.equal(primary.sendBatch([Buffer.alloc(60)]), 1);
+    primary.waitDrained(1000);
+    // What the second one could not send comes back to the first.
+    lab.ip(`link set ${wire.b} down`);
+    for (let i = 0; i < 3; i++) assert.equal(second.send(Buffer.alloc(60)), true);
+    assert.equal(primary.availableSlots, primary.frameCount - 3);
+    second.close();
+    assert.equal(primary.availableSlots, primary.frameCount);
+    assert.equal(primary.pendingCount, 0);
+  });
+
+  it('sharedUmem: the first one may close first', () => {
+    const primary = xdp(lab, { interface: wire.a, attach: 'skb' });
+    const second = XdpSocket.builder({ interface: wire.a }).sharedUmem(primary).build();
+    lab.defer(() => second.close());
+    primary.close();
+    assert.equal(second.sendBatch([Buffer.alloc(60)]), 1);
+    second.waitDrained(1000);
   });
 });

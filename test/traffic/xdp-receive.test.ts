@@ -24,6 +24,10 @@ for (const attach of MODES) {
         const batches = await collect(socket, 4096);
         await sent;
         assert.deepEqual(numbersOf(batches, length), upTo(4096));
+        for (const batch of batches) {
+          assert.deepEqual(batch.tsFirst, batch.timestampAt(0));
+          assert.deepEqual(batch.tsLast, batch.timestampAt(batch.length - 1));
+        }
         const { packets, bytes, drops } = socket.cumulativeStats();
         assert.deepEqual({ packets, bytes, drops }, { packets: 4096, bytes: 4096 * length, drops: 0 });
       });

@@ -14,7 +14,7 @@ for (const attach of MODES) {
     beforeEach(async () => (wire = await lab.wire()));
     afterEach(() => lab.close());
 
-    it('XS-01 XS-05 XS-16 100 000 frames arrive at an independent socket: none missing, doubled, changed or out of order', async () => {
+    it('XS-01 XS-05 XS-13 XS-16 100 000 frames arrive at an independent socket: none missing, doubled, changed or out of order', async () => {
       const total = 100_000;
       const witness = await judge(lab, wire.b, total);
       const socket = asyncXdp(lab, { interface: wire.a, attach, frameCount: 512 });

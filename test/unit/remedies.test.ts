@@ -99,15 +99,21 @@ describe('remedies', () => {
 
     it('XDP programs: both capabilities, and what the socket needs beside', () => {
       assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({})), /^needs CAP_BPF and CAP_NET_ADMIN\n/);
-      assert.match(remedyFor('EPERM', 'BPF_LINK_CREATE', facts({})), /setcap cap_net_raw,cap_net_admin,cap_bpf\+ep/);
+      assert.match(remedyFor('EPERM', 'BPF_LINK_CREATE', facts({})), /setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon\+ep/);
       const unit = remedyFor('EPERM', 'BPF_MAP_CREATE', facts({ kind: 'systemd', unit: 'a.service', bounding: NET_RAW | NET_ADMIN }));
-      assert.match(unit, /^ {2}AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN CAP_BPF$/m);
+      assert.match(unit, /^ {2}AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON$/m);
       assert.match(unit, /^ {2}CapabilityBoundingSet=/m);
       assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'docker', bounding: 0n })), /--cap-add BPF --cap-add NET_ADMIN/);
-      assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'kubernetes' })), /add: \[NET_RAW, NET_ADMIN, BPF\]/);
+      assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'kubernetes' })), /add: \[NET_RAW, NET_ADMIN, BPF, PERFMON\]/);
       assert.match(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ kind: 'home-assistant' })), /has BPF, NET_ADMIN and/);
       assert.doesNotMatch(remedyFor('EPERM', 'BPF_PROG_LOAD', facts({ effective: NET_ADMIN })), /refused all the same/);
       assert.match(remedyFor('EPERM', 'BPF_MAP_CREATE', facts({ effective: NET_ADMIN | BPF })), /refused all the same[^]*locked memory/);
+    });
+
+    it('a filter that moves pointers: CAP_PERFMON, where it is missing', () => {
+      assert.match(remedyFor('EACCES', 'BPF_PROG_LOAD', facts({})), /^needs CAP_PERFMON\n/);
+      assert.equal(remedyFor('EACCES', 'BPF_PROG_LOAD', facts({ effective: 1n << 38n })), '');
+      assert.equal(remedyFor('EACCES', 'BPF_PROG_LOAD', facts({ effective: 1n << 21n })), '');
     });
 
     it('says nothing of capabilities where they are not the cause', () => {

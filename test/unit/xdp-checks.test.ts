@@ -47,13 +47,14 @@ describe('xdp: checks before opening', () => {
 describe('xdp: shared memory', () => {
   const shared = (own: object = {}, state: object = {}): SharedUmem => ({
     closed: false,
+    sends: true,
     interface: 'eth0',
     settings: settings(own),
     ...state,
   });
 
   it('is for one queue of one interface', () => {
-    assertShareable(settings({ queueId: 2 }), shared({ queueId: 2 }));
+    assertShareable(settings({ queueId: 2, mode: 'tx' }), shared({ queueId: 2 }));
     const rule = 'sockets share memory on one queue of one interface';
     for (const [own, other, text] of [
       [{ interface: 'eth1' }, shared(), `sharedUmem is bound to eth0, but interface is "eth1": ${rule}`],
@@ -61,14 +62,29 @@ describe('xdp: shared memory', () => {
       [{ queueId: 'all' }, shared(), `sharedUmem with queueId "all": ${rule}`],
       [{}, shared({ queueId: 'all' }), `sharedUmem with queueId "all": ${rule}`],
       [{}, shared({}, { closed: true }), 'sharedUmem is closed: a socket shares its memory while it is open'],
-      [{}, shared({ frameSize: 2048 }), 'sharedUmem has frameSize 2048, but frameSize is 4096: shared memory has chunks of one size'],
+      [
+        {},
+        shared(),
+        'sharedUmem with mode "rxtx": frames come to the socket whose memory it is, the one that shares it only sends (mode tx)',
+      ],
+      [
+        { mode: 'tx' },
+        shared({}, { sends: false }),
+        'sharedUmem is a socket without frames to send from: open it with mode rxtx, or custom with a smaller prefill',
+      ],
+      [{ mode: 'tx' }, shared({ frameCount: 64 }), 'sharedUmem has frameCount 64, but frameCount is 4096: the memory is one'],
+      [
+        { mode: 'tx' },
+        shared({ frameSize: 2048 }),
+        'sharedUmem has frameSize 2048, but frameSize is 4096: shared memory has chunks of one size',
+      ],
     ] as const)
       refuses(() => assertShareable(settings(own), other), 'sharedUmem', text);
   });
 
   it('gives its sizes to options that leave them out', () => {
     const small = shared({ frameSize: 2048, frameCount: 64 });
-    assert.deepEqual(withSharedSizes({ interface: 'eth0' }, small), { interface: 'eth0', frameSize: 2048, frameCount: 64 });
+    assert.deepEqual(withSharedSizes({ interface: 'eth0' }, small), { interface: 'eth0', mode: 'tx', frameSize: 2048, frameCount: 64 });
     assert.equal(withSharedSizes({ frameCount: 32 }, small).frameCount, 32);
   });
 });
@@ -76,7 +92,7 @@ describe('xdp: shared memory', () => {
 describe('xdp: refusals', () => {
   const native = (number: number, step: string): NetringError => NetringError.fromNative({ errno: number, step, interface: 'eth0' });
   const explained = (number: number, step: string, options: object = {}): NetringError =>
-    explainRefusal(native(number, step), settings(options)) as NetringError;
+    explainRefusal(native(number, step), settings(options), 4) as NetringError;
 
   it('have the kinds of their steps', () => {
     for (const [number, step, kind, message] of [
@@ -91,7 +107,7 @@ describe('xdp: refusals', () => {
       [errno.ERANGE, 'BPF_LINK_CREATE', 'Bind', 'attaching the XDP program failed on eth0: ERANGE'],
       [errno.EBUSY, 'bind', 'Bind', 'bind failed on eth0: EBUSY'],
       [errno.ENOBUFS, 'XDP_UMEM_REG', 'SockOpt', 'setsockopt(XDP_UMEM_REG) failed on eth0: ENOBUFS'],
-      [errno.EINVAL, 'queueId', 'Config', 'invalid configuration: queueId is no queue of eth0'],
+      [errno.EINVAL, 'queueId', 'Config', 'invalid configuration: queueId is no queue that eth0 can send on'],
       [
         errno.EOPNOTSUPP,
         'ancillary load in a filter for XDP',
@@ -113,7 +129,7 @@ describe('xdp: refusals', () => {
     );
     assert.deepEqual([memory.kind, memory.code, memory.option, memory.interface], ['SockOpt', 'ENOBUFS', 'XDP_UMEM_REG', 'eth0']);
     assert.match(memory.hint, /^raise the limit of locked memory\n/);
-    assert.match(explained(errno.ENOMEM, 'XDP_UMEM_REG', { queueId: 'all' }).message, /for each queue were asked for$/);
+    assert.match(explained(errno.ENOMEM, 'XDP_UMEM_REG', { queueId: 'all' }).message, /for each of 4 queues were asked for$/);
     assert.match(explained(errno.EBUSY, 'bind', { queueId: 3 }).message, /: another socket is bound to queue 3$/);
     assert.match(explained(errno.EBUSY, 'bind', { queueId: 'all' }).message, /one of its queues$/);
     assert.match(explained(errno.EOPNOTSUPP, 'bind', { bindMode: 'zerocopy' }).message, /no zero-copy here/);
@@ -125,8 +141,8 @@ describe('xdp: refusals', () => {
 
   it('leave other errors alone', () => {
     const other = new TypeError('x');
-    assert.equal(explainRefusal(other, settings()), other);
+    assert.equal(explainRefusal(other, settings(), 1), other);
     const bind = native(errno.ENODEV, 'bind');
-    assert.equal(explainRefusal(bind, settings()), bind);
+    assert.equal(explainRefusal(bind, settings(), 1), bind);
   });
 });

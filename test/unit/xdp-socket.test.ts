@@ -314,8 +314,8 @@ describe('xdp: the socket over a stand-in for the kernel', () => {
 
   describe('shared memory', () => {
     it('is passed on, with its sizes', () => {
-      const [socket, fake] = open({ frameSize: 2048, frameCount: 64, mode: 'rx' });
-      const [second, other] = [XdpSocket.builder({ interface: 'eth0', mode: 'tx' }).sharedUmem(socket).build(), FakeXdp.opened.at(-1)!];
+      const [socket, fake] = open({ frameSize: 2048, frameCount: 64 });
+      const [second, other] = [XdpSocket.builder({ interface: 'eth0' }).sharedUmem(socket).build(), FakeXdp.opened.at(-1)!];
       assert.equal(other.sharedUmem, fake);
       assert.deepEqual([other.config.frameSize, other.config.frameCount, other.config.attach], [2048, 64, 3]);
       second.close();

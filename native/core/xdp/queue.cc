@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "../packet_socket.h"
 
@@ -72,7 +73,12 @@ Status XdpQueue::set_up(const XdpQueueConfig& config, const XdpQueue* primary) {
   if (const Status s = set_busy_poll(config.busy_poll); !s.ok()) return s;
   busy_polls_ = config.busy_poll.microseconds != 0;
   if (primary == nullptr) umem_->fill_all();
-  return bind(config, primary);
+  if (const Status s = bind(config, primary); !s.ok()) return s;
+  xdp_options options{};
+  socklen_t size = sizeof options;
+  zero_copy_ = ::getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &size) == 0 &&
+               (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  return {};
 }
 
 Status XdpQueue::set_busy_poll(const BusyPoll& busy_poll) const {
@@ -111,15 +117,16 @@ Status XdpQueue::bind(const XdpQueueConfig& config, const XdpQueue* primary) con
 }
 
 XdpQueue::~XdpQueue() {
-  // Frames in hand belong to a UMEM that another socket may go on using.
+  if (!umem_) return;
+  // Frames in hand belong to a UMEM that another socket may go on using, and so do those in the TX ring, which nobody
+  // sends once the socket is closed.
   if (slot_ >= 0) umem_->give_back(static_cast<uint32_t>(slot_), FrameOwner::kSlot);
-}
-
-bool XdpQueue::zero_copy() const {
-  xdp_options options{};
-  socklen_t size = sizeof options;
-  return ::getsockopt(socket_.get(), SOL_XDP, XDP_OPTIONS, &options, &size) == 0 &&
-         (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  std::vector<uint64_t> unsent(tx_.size() == 0 ? 0 : tx_.waiting());
+  for (uint32_t i = 0; i < unsent.size(); ++i) unsent[i] = tx_.last(i).addr;
+  rx_memory_.reset();
+  tx_memory_.reset();
+  socket_.reset();
+  for (const uint64_t address : unsent) umem_->end_sending(static_cast<uint32_t>(umem_->frame_of(address)));
 }
 
 void XdpQueue::add_statistics(xdp_statistics* sum) const {

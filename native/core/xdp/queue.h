@@ -42,6 +42,7 @@ struct XdpReader {
   std::array<uint8_t, ETH_ALEN> address{};  // of the interface
   uint32_t interface_index = 0;
   uint32_t link_type = 0;  // ARPHRD_*
+  uint32_t queue = 0;
   // Set while the ring may hold frames that an earlier filter has let in.
   std::span<const sock_filter> refilter;
 };
@@ -70,7 +71,7 @@ class XdpQueue {
   int fd() const { return socket_.get(); }
   uint32_t id() const { return id_; }
   const std::shared_ptr<Umem>& umem() const { return umem_; }
-  bool zero_copy() const;
+  bool zero_copy() const { return zero_copy_; }
   // Adds this socket's counters.
   void add_statistics(xdp_statistics* sum) const;
 
@@ -96,7 +97,8 @@ class XdpQueue {
   uint32_t free_frames();
   // The same with the frame that was handed out and not sent.
   uint32_t free_slots() { return free_frames() + (slot_ < 0 ? 0 : 1); }
-  // Hands what is in the TX ring to the device. Returns the errno for which frames are left in it, 0 when none is.
+  // Hands what is in the TX ring to the device. Returns the errno for which frames are left in it; 0 when none is, or
+  // the driver takes them by itself.
   int kick();
   SendResult flush();
   // Sends frames `first` up to `end` without blocking, after what the TX ring still holds. A frame that is in the ring
@@ -127,6 +129,7 @@ class XdpQueue {
   ProducerRing<xdp_desc> tx_;
   bool need_wakeup_ = true;
   bool busy_polls_ = false;
+  bool zero_copy_ = false;
 
   int64_t slot_ = -1;  // the frame that was handed out
   // Frames committed since the last flush, or left over by it.

@@ -52,6 +52,7 @@ bool accepted(const ReceivedFrame& frame, const XdpReader& reader) {
   context.interface_index = reader.interface_index;
   context.link_type = reader.link_type;
   context.protocol = ether_type(frame);
+  context.queue = reader.queue;
   return run_filter(reader.refilter, context) != 0;
 }
 
@@ -164,6 +165,7 @@ XdpCount XdpQueue::copy(uint32_t count, const XdpReader& reader, BatchHeader* he
   XdpCount sum;
   uint32_t used = 0;
   BatchHeader part{};
+  BatchHeader first{};
   for (uint32_t done = 0; done < count;) {
     const uint32_t chunk = std::min(count - done, kRefillChunk);
     const XdpCount some = read(chunk, reader, &part, records + sum.packets, [&](const ReceivedFrame& frame) {
@@ -174,12 +176,15 @@ XdpCount XdpQueue::copy(uint32_t count, const XdpReader& reader, BatchHeader* he
       return offset;
     });
     release(chunk);
+    if (done == 0) first = part;
     done += chunk;
     sum.packets += some.packets;
     sum.refiltered += some.refiltered;
     sum.bytes += some.bytes;
   }
-  *header = part;
+  *header = first;
+  header->last_seconds = part.last_seconds;
+  header->last_nanoseconds = part.last_nanoseconds;
   header->count = sum.packets;
   header->byte_length = used;
   header->original_low = used;

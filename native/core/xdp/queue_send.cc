@@ -13,7 +13,7 @@ namespace {
 
 // Frames put into the TX ring before a kick. In copy mode a kick takes 32 of them (TX_BATCH_SIZE), and frames that come
 // back at once are still in the cache when they are used again.
-constexpr uint32_t kChunk = 64;
+constexpr uint32_t kChunk = 32;
 
 }  // namespace
 
@@ -35,24 +35,29 @@ void XdpQueue::commit(uint32_t length) {
 
 uint32_t XdpQueue::free_frames() {
   umem_->reap();
-  // A second socket of the UMEM may have a shorter ring in front of the same frames.
-  return std::min(umem_->free_frames(), tx_.size() == 0 ? 0 : tx_.room());
+  return umem_->free_frames();
 }
 
 int XdpQueue::kick() {
   if (tx_.size() == 0) return 0;
   tx_.submit();
-  for (uint32_t waiting = tx_.waiting(); waiting > 0;) {
+  uint32_t waiting = tx_.waiting();
+  // Kernels before 6.17 tell how far they have come only once nothing is left: so often they may seem to stand still.
+  uint32_t unseen = waiting / kChunk + 1;
+  while (waiting > 0) {
     if (need_wakeup_ && !tx_.needs_wakeup()) return 0;
     const bool failed = ::sendto(socket_.get(), nullptr, 0, MSG_DONTWAIT, nullptr, 0) < 0;
     const int error = failed ? errno : 0;
+    // The driver has been woken and takes the frames in its own time.
+    if (zero_copy_ && error == 0) return 0;
     const uint32_t before = std::exchange(waiting, tx_.waiting());
     // One frame has met a full queue of the device (NET_XMIT_DROP); the others are still there.
-    if (error == EBUSY && waiting < before) ++send_errors_;
-    if (waiting < before || error == EINTR) continue;
-    // The ring of completions has no room before it is read.
-    if (error == EAGAIN) umem_->reap();
-    return error == 0 || error == EBUSY ? EAGAIN : error;
+    if (error == EBUSY) ++send_errors_;
+    if (waiting < before || error == EINTR || error == EBUSY) continue;
+    // The completion ring has no room before it is read.
+    umem_->reap();
+    if (error == EAGAIN && unseen-- > 0) continue;
+    return error == 0 ? EAGAIN : error;
   }
   return 0;
 }
@@ -60,7 +65,8 @@ int XdpQueue::kick() {
 SendResult XdpQueue::flush() {
   SendResult result;
   result.error = kick();
-  const uint32_t left = tx_.size() == 0 ? 0 : std::min(tx_.waiting(), unreported_);
+  // What is submitted the driver takes by itself in zero-copy mode.
+  const uint32_t left = tx_.size() == 0 || zero_copy_ ? 0 : std::min(tx_.waiting(), unreported_);
   result.sent = unreported_ - left;
   result.consumed = result.sent;
   uint64_t bytes_left = 0;

@@ -62,7 +62,12 @@ class ProducerRing {
   }
   // The `place`th last entry that was put.
   const Entry& last(uint32_t place) const { return memory_.at(next_ - 1 - place); }
-  bool needs_wakeup() const { return (load_acquire(memory_.flags) & XDP_RING_NEED_WAKEUP) != 0; }
+  // Asked after `submit`: a driver raises the flag and then looks at the ring once more, so that the store before must
+  // not be overtaken by this load.
+  bool needs_wakeup() const {
+    __sync_synchronize();
+    return (load_acquire(memory_.flags) & XDP_RING_NEED_WAKEUP) != 0;
+  }
 
  private:
   RingMemory<Entry> memory_;

@@ -24,7 +24,8 @@ struct SharedProgram {
 // The programs of one environment by interface index. A program lives as long as a socket holds it.
 class SharedPrograms {
  public:
-  std::shared_ptr<SharedProgram> find(int ifindex) const {
+  std::shared_ptr<SharedProgram> find(int ifindex) {
+    std::erase_if(programs_, [](const auto& entry) { return entry.second.expired(); });
     const auto entry = programs_.find(ifindex);
     return entry == programs_.end() ? nullptr : entry->second.lock();
   }

@@ -112,8 +112,7 @@ void Umem::reap() {
     for (uint32_t i = 0; i < count; ++i) {
       const uint64_t frame = frame_of(completion_.at(i));
       if (frame < geometry_.receiving || frame >= geometry_.frames()) continue;
-      give_back(static_cast<uint32_t>(frame), FrameOwner::kSending);
-      --in_flight_;
+      end_sending(static_cast<uint32_t>(frame));
     }
     completion_.release(count);
   }

@@ -53,6 +53,11 @@ class Umem {
   uint32_t free_frames() const { return pool_.size(); }
   uint32_t take_frame(FrameOwner owner);
   void give_back(uint32_t frame, FrameOwner owner);
+  // A frame that has been sent, or that nobody will send any more.
+  void end_sending(uint32_t frame) {
+    give_back(frame, FrameOwner::kSending);
+    --in_flight_;
+  }
   // A slot's frame goes on its way.
   void mark_sending(uint32_t frame) {
     owners_.pass(frame, FrameOwner::kSlot, FrameOwner::kSending);

@@ -52,10 +52,14 @@ Status XdpSocket::open_queues(const XdpConfig& config, const XdpSocket* primary)
   queue.frames = {config.frame_size, config.rx_frames, config.frame_count - config.rx_frames};
   queue.need_wakeup = config.need_wakeup;
   queue.bind_mode = config.bind_mode;
+  // Drivers send without a copy only while a program of the interface's is there.
+  if (config.rx_frames == 0 && config.bind_mode == BindMode::kAuto) queue.bind_mode = BindMode::kCopy;
   queue.busy_poll = config.busy_poll;
   const bool all = config.queue == XdpConfig::kAllQueues;
   const uint32_t first = all ? 0 : static_cast<uint32_t>(config.queue);
   const uint32_t end = all ? std::max(link_.queues(), 1U) : first + 1;
+  // The kernel would bind a queue that only receives, and then take frames to send and do nothing.
+  if (queue.frames.sending != 0 && first >= link_.send_queues()) return {EINVAL, "queueId"};
   for (queue.queue = first; queue.queue < end; ++queue.queue) {
     const XdpQueue* shared = primary == nullptr ? nullptr : primary->queues_.front().get();
     Result<std::unique_ptr<XdpQueue>> opened = XdpQueue::open(queue, shared);
@@ -85,8 +89,10 @@ Status XdpSocket::use_program(XdpConfig* config, std::string* detail) {
     if (config->map_pin.empty()) return {};
     Result<XdpProgram> pinned = XdpProgram::open_pinned(config->map_pin);
     if (!pinned.ok()) return pinned.status();
-    program_ = std::make_shared<SharedProgram>(SharedProgram{std::move(*pinned), {}, 0});
-    return insert_queues(program_.get());
+    auto outside = std::make_shared<SharedProgram>(SharedProgram{std::move(*pinned), {}, 0});
+    if (const Status s = insert_queues(outside.get()); !s.ok()) return s;
+    program_ = std::move(outside);
+    return {};
   }
   const std::shared_ptr<SharedProgram> shared = programs_->find(ifindex);
   if (shared && shared->program.attached()) return share_program(*config, shared);
@@ -97,14 +103,16 @@ Status XdpSocket::use_program(XdpConfig* config, std::string* detail) {
   if (const Status s = insert_queues(own.get()); !s.ok()) return s;
   if (const Status s = own->program.attach(ifindex, config->attach, config->filter); !s.ok()) {
     *detail = own->program.last_log();
-    if (s.error == EBUSY || s.error == EEXIST)
-      *detail = "program " + std::to_string(foreign_program(ifindex)) + " is attached";
+    const uint32_t other = s.error == EBUSY || s.error == EEXIST ? foreign_program(ifindex) : 0;
+    if (other != 0) *detail = "program " + std::to_string(other) + " is attached";
     return s;
   }
   own->filter = std::move(config->filter);
   programs_->add(ifindex, own);
   program_ = std::move(own);
   program_is_ours_ = true;
+  if (config->attach == XdpProgram::Attach::kAuto && attach_mode() == XdpProgram::Attach::kSkb)
+    warnings_.push_back("the driver of " + link_.info().name + " cannot run the program: frames take the slower way (skb)");
   return {};
 }
 
@@ -120,8 +128,13 @@ Status XdpSocket::share_program(const XdpConfig& config, const std::shared_ptr<S
 }
 
 Status XdpSocket::insert_queues(SharedProgram* program) {
+  size_t inserted = 0;
   for (const auto& queue : queues_) {
-    if (const Status s = program->program.insert(queue->id(), queue->fd()); !s.ok()) return s;
+    if (const Status s = program->program.insert(queue->id(), queue->fd()); !s.ok()) {
+      while (inserted-- > 0) (void)program->program.remove(queues_[inserted]->id());
+      return s;
+    }
+    ++inserted;
   }
   return {};
 }
@@ -130,8 +143,12 @@ Status XdpSocket::insert_queues(SharedProgram* program) {
 void XdpSocket::warn_of_offloads() {
   const OffloadFlags offloads = read_offloads(link_.fd(), link_.info().name);
   const std::string& name = link_.info().name;
-  if (offloads.vlan_stripping)
-    warnings_.push_back(name + " strips VLAN tags (rxvlan), which XDP does not see then: ethtool -K " + name +
+  // A veth takes what its other end hands over beside the frame, whatever its own setting.
+  if (read_driver(link_.fd(), name) == "veth")
+    warnings_.push_back("VLAN tags that the other end of " + name +
+                        " hands over beside the frame are lost to XDP: ethtool -K ... txvlan off at the other end");
+  else if (offloads.vlan_stripping)
+    warnings_.push_back("VLAN tags that " + name + " takes out (rxvlan) are lost to XDP: ethtool -K " + name +
                         " rxvlan off");
   if (offloads.large_receive)
     warnings_.push_back(name + " joins frames (lro), which XDP does not get then: ethtool -K " + name + " lro off");
@@ -173,6 +190,7 @@ XdpReader XdpSocket::reader() {
   reader.address = link_.info().address;
   reader.interface_index = static_cast<uint32_t>(link_.info().index);
   reader.link_type = link_.info().link_type;
+  reader.queue = queues_[batch_queue_]->id();
   if (refilter_[batch_queue_] != 0) reader.refilter = program_->filter;
   return reader;
 }
@@ -193,6 +211,7 @@ uint32_t XdpSocket::index_batch(BatchHeader* header, PacketRecord* records, Span
   XdpQueue& queue = *queues_[batch_queue_];
   *span = queue.span(&batch_frames_);
   const XdpCount read = queue.index(batch_frames_, span->begin, reader(), header, records);
+  lent_ = batch_frames_;
   return account(read, header);
 }
 
@@ -208,6 +227,7 @@ void XdpSocket::release_batch() {
   refilter_[batch_queue_] -= std::min(refilter_[batch_queue_], batch_frames_);
   queues_[batch_queue_]->release(batch_frames_);
   batch_frames_ = 0;
+  lent_ = 0;
 }
 
 Result<bool> XdpSocket::wait(int timeout_ms) {
@@ -244,6 +264,8 @@ SendResult XdpSocket::send(const FrameSource& frames, uint32_t first, uint32_t e
   if (result.error != 0) return result;
   result = sender().send(frames, first, end, limit());
   rejected_ += result.rejected;
+  // A driver whose queue has lost its program, not an interface that is gone.
+  if (result.error == ENXIO) result.error = EIO;
   return result;
 }
 
@@ -258,14 +280,16 @@ Status XdpSocket::set_filter(std::vector<sock_filter> program, std::string* deta
   return {};
 }
 
-XdpTotals XdpSocket::totals() const {
+XdpTotals XdpSocket::totals() {
   XdpTotals totals = totals_;
   for (const auto& queue : queues_) {
     queue->add_statistics(&totals.kernel);
+    totals.waiting += queue->received(UINT32_MAX);
     totals.sent += queue->sent();
     totals.sent_bytes += queue->sent_bytes();
     totals.send_errors += queue->send_errors();
   }
+  totals.waiting -= lent_;
   return totals;
 }
 

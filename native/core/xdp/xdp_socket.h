@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/if_xdp.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -38,6 +39,7 @@ struct XdpTotals {
   uint64_t packets = 0;  // handed out in batches
   uint64_t bytes = 0;
   uint64_t refiltered = 0;
+  uint64_t waiting = 0;  // received and not handed out yet
   uint64_t sent = 0;
   uint64_t sent_bytes = 0;
   uint64_t send_errors = 0;
@@ -83,6 +85,8 @@ class XdpSocket {
   Result<bool> wait(int timeout_ms);
 
   FrameLimit limit() const { return {link_.info().mtu}; }
+  // Longest frame without a VLAN tag that can be sent.
+  uint32_t longest() const { return std::min(limit().longest(), frame_capacity()); }
   uint32_t frame_capacity() const { return sender().umem()->geometry().frame_size; }
   bool fits(uint32_t length, const uint8_t* frame) const {
     return length <= frame_capacity() && limit().takes(frame, length);
@@ -95,7 +99,7 @@ class XdpSocket {
   // Swaps the filter; frames that the old one has let in are judged by the new one as they are read. Other sockets on
   // the interface share the program and follow.
   Status set_filter(std::vector<sock_filter> program, std::string* detail);
-  XdpTotals totals() const;
+  XdpTotals totals();
 
  private:
   XdpSocket(LinkWatch link, SharedPrograms* programs) : link_(std::move(link)), programs_(programs) {}
@@ -124,6 +128,8 @@ class XdpSocket {
   size_t batch_queue_ = 0;
   uint32_t batch_frames_ = 0;
   bool batch_full_ = false;
+  // Frames of the batch that is lent out: counted as handed out, and still in the ring.
+  uint32_t lent_ = 0;
   uint64_t batches_ = 0;
   uint32_t generation_ = 0;
   // For each queue, how many frames may still have passed an earlier filter.
