@@ -72,8 +72,7 @@ void XdpWrap::send_slot(const Napi::CallbackInfo& info) {
   socket->count_rejected();
   Napi::RangeError::New(env, "a frame of " + std::to_string(bytes) +
                                  " bytes does not fit: " + socket->link().info().name + " takes 14 to " +
-                                 std::to_string(socket->longest()) +
-                                 " bytes (4 more with an 802.1Q tag)")
+                                 std::to_string(socket->longest()) + " bytes (4 more with an 802.1Q tag)")
       .ThrowAsJavaScriptException();
 }
 

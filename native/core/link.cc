@@ -139,9 +139,7 @@ uint32_t LinkWatch::current_mtu() const {
 
 uint32_t LinkWatch::queues() const { return queues_in_use(socket_.get(), info_.name, info_.queues); }
 
-uint32_t LinkWatch::send_queues() const {
-  return send_queues_in_use(socket_.get(), info_.name, info_.send_queues);
-}
+uint32_t LinkWatch::send_queues() const { return send_queues_in_use(socket_.get(), info_.name, info_.send_queues); }
 
 ifreq LinkWatch::named_request() const {
   ifreq request{};

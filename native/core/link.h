@@ -17,9 +17,9 @@ namespace netring {
 struct LinkInfo {
   int index = 0;
   std::string name;
-  uint32_t flags = 0;      // IFF_*
-  uint32_t mtu = 0;        // bytes
-  uint16_t link_type = 0;  // ARPHRD_*
+  uint32_t flags = 0;        // IFF_*
+  uint32_t mtu = 0;          // bytes
+  uint16_t link_type = 0;    // ARPHRD_*
   uint32_t queues = 1;       // receive queues there may be at most
   uint32_t send_queues = 1;  // likewise
   std::array<uint8_t, ETH_ALEN> address{};

@@ -76,8 +76,8 @@ Status XdpQueue::set_up(const XdpQueueConfig& config, const XdpQueue* primary) {
   if (const Status s = bind(config, primary); !s.ok()) return s;
   xdp_options options{};
   socklen_t size = sizeof options;
-  zero_copy_ = ::getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &size) == 0 &&
-               (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  zero_copy_ =
+      ::getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &size) == 0 && (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
   return {};
 }
 

@@ -112,7 +112,8 @@ Status XdpSocket::use_program(XdpConfig* config, std::string* detail) {
   program_ = std::move(own);
   program_is_ours_ = true;
   if (config->attach == XdpProgram::Attach::kAuto && attach_mode() == XdpProgram::Attach::kSkb)
-    warnings_.push_back("the driver of " + link_.info().name + " cannot run the program: frames take the slower way (skb)");
+    warnings_.push_back("the driver of " + link_.info().name +
+                        " cannot run the program: frames take the slower way (skb)");
   return {};
 }
 
