@@ -160,6 +160,12 @@ for (const attach of MODES) {
       assert.equal(promiscuity(wire.a), 0);
     });
 
+    it('busy polling: its three options are taken, and frames arrive', async () => {
+      const socket = asyncXdp(lab, { interface: wire.a, attach, busyPollUs: 20, preferBusyPoll: true, busyPollBudget: 64 });
+      await flood(lab, wire.b, { count: 500 });
+      assert.deepEqual(numbersOf(await collect(socket, 500), 64), upTo(500));
+    });
+
     it('the interface goes: waits reject with ENODEV', async () => {
       const socket = asyncXdp(lab, { interface: wire.a, attach });
       const waiting = socket.recv({ signal: AbortSignal.timeout(5000) });

@@ -121,6 +121,7 @@ XdpQueue::~XdpQueue() {
   // Frames in hand belong to a UMEM that another socket may go on using, and so do those in the TX ring, which nobody
   // sends once the socket is closed.
   if (slot_ >= 0) umem_->give_back(static_cast<uint32_t>(slot_), FrameOwner::kSlot);
+  if (umem_.use_count() == 1) return;
   std::vector<uint64_t> unsent(tx_.size() == 0 ? 0 : tx_.waiting());
   for (uint32_t i = 0; i < unsent.size(); ++i) unsent[i] = tx_.last(i).addr;
   rx_memory_.reset();
