@@ -61,7 +61,8 @@ export class SendLoop {
       this.#account(report);
       const consumed = this.#sender.result[SendResult.Consumed]!;
       next += consumed;
-      return { consumed, stop, done: next === frames.count && stop !== 'full' };
+      // All consumed, and still not done: the last frames of an AF_XDP ring, which the device had no room for yet.
+      return { consumed, stop, done: next === frames.count && stop === 'none' };
     });
     return report;
   }
