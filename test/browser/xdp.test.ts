@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { NODE_GROUPS, OPTION_TABLE } from '../../src/options/table';
 import { ICMP } from '../support/bridge-lab';
+import { needsXdp } from '../support/skip';
 import { Lab, xdpProgram, type Wire } from '../support/lab';
 import { NodeRed } from '../support/node-red';
 import { until } from '../support/wait';
@@ -146,7 +147,8 @@ describe('the xdp node in a real browser', function () {
     assert.match(help, /<h3>Inputs<\/h3>[^]*message-properties[^]*CAP_BPF/);
   });
 
-  it('counts what it receives under the node, and what it sends; nothing stays when it is deleted', async () => {
+  it('counts what it receives under the node, and what it sends; nothing stays when it is deleted', async function () {
+    needsXdp(this);
     const inject = await editor.drag('netring-inject-out', 690, 160);
     await editor.edit(inject);
     await editor.pickInterface(wire.a);

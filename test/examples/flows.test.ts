@@ -9,6 +9,7 @@ import { Lab, type Wire } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
 import { root } from '../support/paths';
 import { output } from '../support/process';
+import { needsXdp } from '../support/skip';
 import { until } from '../support/wait';
 import { numberedFrame, pcapFile, sendFrames, Tcpdump, tshark, Witness } from '../support/witness';
 
@@ -264,7 +265,8 @@ describe('example flows on a cable', function () {
     assert.ok(numbers.length > 30 && numbers.length <= 50, `${numbers.length} frames`);
   });
 
-  it('answer-pings.json answers what the kernel does not see', async () => {
+  it('answer-pings.json answers what the kernel does not see', async function () {
+    needsXdp(this);
     const { a, b, namespace } = await lab.wire({ apart: true, link: ['numrxqueues', '2', 'numtxqueues', '2'] });
     lab.ip(`addr add 10.79.0.1/24 dev ${a}`);
     lab.ip(`addr add 10.79.0.2/24 dev ${b}`, namespace);
@@ -278,7 +280,8 @@ describe('example flows on a cable', function () {
     assert.deepEqual(sums, Array<object>(3).fill({ 'icmp.checksum.status': ['1'] }), 'good');
   });
 
-  it('xdp-echo.json sends frames back to where they came from', async () => {
+  it('xdp-echo.json sends frames back to where they came from', async function () {
+    needsXdp(this);
     const idOf = await deploy('xdp-echo.json');
     const witness = await Witness.open(lab, wire.b);
     const echo = numberedFrame(7);
@@ -291,7 +294,8 @@ describe('example flows on a cable', function () {
     await red.status(idOf('counters'), ({ text }) => text === '2 received, 1 sent, 0 dropped');
   });
 
-  it('xdp-generator.json sends a thousand frames', async () => {
+  it('xdp-generator.json sends a thousand frames', async function () {
+    needsXdp(this);
     const idOf = await deploy('xdp-generator.json');
     const witness = await Witness.open(lab, wire.b);
     await red.inject(idOf('1000 frames'));
@@ -303,7 +307,8 @@ describe('example flows on a cable', function () {
     await red.status(idOf('counters'), ({ text }) => text === '1000 sent');
   });
 
-  it('xdp-udp-5000.json takes datagrams, and leaves ping to the kernel', async () => {
+  it('xdp-udp-5000.json takes datagrams, and leaves ping to the kernel', async function () {
+    needsXdp(this);
     const { a, b, namespace } = await lab.wire({ apart: true });
     lab.ip(`addr add 10.79.1.1/24 dev ${a}`);
     lab.ip(`addr add 10.79.1.2/24 dev ${b}`, namespace);
@@ -333,7 +338,8 @@ describe('example flows on a cable', function () {
       await red.status(idOf('counters'), ({ text }) => /^[\d.]+ Mb\/s there, [\d.]+ Mb\/s back$/.test(text ?? ''));
     });
 
-    it('xdp-bridge.json joins two hosts', async () => {
+    it('xdp-bridge.json joins two hosts', async function () {
+      needsXdp(this);
       const idOf = await deployBridge('xdp-bridge.json');
       assert.match(await ping(), / 0% packet loss/);
       await red.status(idOf('counters A'), ({ text }) => /^[1-9]\d* received, [1-9]\d* sent, 0 dropped$/.test(text ?? ''));

@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { Lab, type Wire } from '../support/lab';
 import { root } from '../support/paths';
 import { output, type Child } from '../support/process';
+import { needsXdp } from '../support/skip';
 import { numberedFrame, sendFrames, tshark, Witness } from '../support/witness';
 
 describe('library examples', function () {
@@ -106,7 +107,8 @@ describe('library examples', function () {
       assert.deepEqual(await example.lines(), [`${sum(sent)} bytes, packets: 500, drops: 0, freezes: 0`]);
     });
 
-  it('async-xdp answers frames of one EtherType and leaves the others to the kernel', async () => {
+  it('async-xdp answers frames of one EtherType and leaves the others to the kernel', async function () {
+    needsXdp(this);
     const kernel = await Witness.open(lab, wire.a);
     const far = await Witness.open(lab, wire.b);
     const example = new Example('async-xdp', wire.a, '88b5', '100');

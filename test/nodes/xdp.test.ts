@@ -8,7 +8,7 @@ import { XdpSocket } from '../../src/xdp';
 import { ICMP } from '../support/bridge-lab';
 import { Lab, linkExists, promiscuity, xdpProgram, type WireOptions } from '../support/lab';
 import { footprint, output } from '../support/process';
-import { skip } from '../support/skip';
+import { needsXdp, skip } from '../support/skip';
 import { until, within } from '../support/wait';
 import { flood, numberedFrame, pcapFile, sendFrames, tshark, Witness } from '../support/witness';
 import { load, useFlows, type Seen, type TestFlow } from './flow';
@@ -30,6 +30,9 @@ function bpftool<T>(context: Context, what: 'link' | 'prog'): T[] {
 }
 
 describe('xdp node', () => {
+  before(function () {
+    needsXdp(this);
+  });
   const lab = new Lab();
   after(() => lab.close());
   useFlows();

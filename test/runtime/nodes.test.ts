@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { footprint } from '../support/process';
+import { needsXdp } from '../support/skip';
 import { BridgeLab, SERVER } from '../support/bridge-lab';
 import { Lab, promiscuity, xdpProgram } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
@@ -237,6 +238,7 @@ describe('in the real Node-RED', function () {
   });
 
   it('redeploys of an xdp node under traffic leave no program behind', async function () {
+    needsXdp(this);
     this.timeout(120_000);
     const { a, b } = await lab.wire({ link: ['numrxqueues', '2', 'numtxqueues', '2'] });
     // What comes goes back where it came from.

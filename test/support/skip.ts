@@ -1,4 +1,5 @@
 /** Skips that say why. The runner lists them, and with CI=true counts them as failures. */
+import { readFileSync } from 'node:fs';
 import type { Context } from 'mocha';
 
 interface Skippable {
@@ -13,4 +14,10 @@ export function skip(context: Context, reason: string): never {
   const owner = runnable.type === 'hook' ? runnable.parent : runnable;
   if (owner !== undefined) owner.netringSkipReason = reason;
   return context.skip();
+}
+
+/** Skips where no XDP program can be loaded: that wants root of the machine, not of a user namespace. */
+export function needsXdp(context: Context): void {
+  const [inside, outside, count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/);
+  if (inside !== '0' || outside !== '0' || count !== '4294967295') skip(context, 'XDP programs want root of the machine');
 }

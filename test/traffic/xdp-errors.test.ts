@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { XdpSocket, type NetringError, type XdpOptions } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
+import { needsXdp } from '../support/skip';
 import { output } from '../support/process';
 import { program, UDP_BEHIND_OPTIONS, xdp } from './xdp';
 
 describe('XDP errors', () => {
+  before(function () {
+    needsXdp(this);
+  });
   const lab = new Lab();
   let wire: Wire;
   beforeEach(async () => (wire = await lab.wire({ link: ['numrxqueues', '2', 'numtxqueues', '2'] })));

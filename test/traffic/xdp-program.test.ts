@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { XdpSocket, type NetringError } from '@netring/node-red';
 import { Lab, link, type Wire } from '../support/lab';
+import { needsXdp } from '../support/skip';
 import { footprint, output, type Child } from '../support/process';
 import { until } from '../support/wait';
 import { Witness } from '../support/witness';
@@ -35,6 +36,9 @@ const sendQueue = (queueId: number, attach: Mode): number => (attach === 'skb' &
 
 for (const attach of MODES) {
   describe(`XDP program (${attach})`, () => {
+    before(function () {
+      needsXdp(this);
+    });
     const lab = new Lab();
     let wire: Wire;
     let senders: Map<number, XdpSocket>;
@@ -185,6 +189,9 @@ for (const attach of MODES) {
 }
 
 describe('XDP beside the kernel', () => {
+  before(function () {
+    needsXdp(this);
+  });
   const lab = new Lab();
   let wire: Wire;
   beforeEach(async () => {
@@ -213,6 +220,30 @@ describe('XDP beside the kernel', () => {
       await assert.rejects(socket.recv({ signal: AbortSignal.timeout(50) }), 'nothing else came');
     });
   }
+
+  it('XS-24 a program that was attached without a link, by another tool, stays as well', () => {
+    const pins = '/tmp/netring-test-bpf-24';
+    output('sh', ['-c', `mkdir -p ${pins} && mount -t bpf bpf ${pins}`]);
+    lab.defer(() => output('sh', ['-c', `umount ${pins} && rmdir ${pins}`]));
+    const first = xdp(lab, { interface: wire.a });
+    output('bpftool', ['prog', 'pin', 'id', String(program(wire.a)?.id), `${pins}/program`]);
+    first.close();
+    for (const [mode, type] of [
+      ['skb', 'xdpgeneric'],
+      ['driver', 'xdpdrv'],
+    ] as const) {
+      output('bpftool', ['net', 'attach', type, 'pinned', `${pins}/program`, 'dev', wire.a]);
+      const before = program(wire.a);
+      assert.equal(before?.mode, mode);
+      for (const attach of [...MODES, 'auto'] as const)
+        assert.throws(() => xdp(lab, { interface: wire.a, attach, queueId: 1, frameCount: 64 }), {
+          kind: 'Bind',
+          message: new RegExp(`program ${before.id} is attached`),
+        });
+      assert.deepEqual(program(wire.a), before);
+      output('bpftool', ['net', 'detach', type, 'dev', wire.a]);
+    }
+  });
 
   it("attach none and mapPin: an outside program's map brings the frames", async () => {
     const other = await holder(lab, wire.a, { attach: 'skb', queueId: 0 });
@@ -243,6 +274,9 @@ describe('XDP beside the kernel', () => {
 });
 
 describe('XDP in a worker', () => {
+  before(function () {
+    needsXdp(this);
+  });
   const lab = new Lab();
   afterEach(() => lab.close());
 

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { XdpSocket, type NetringError } from '@netring/node-red';
 import { Lab, promiscuity, type Wire } from '../support/lab';
+import { needsXdp } from '../support/skip';
 import { flood, sendFrames } from '../support/witness';
 import { frame, tagged } from './rx';
 import { asyncXdp, collect, EVEN, MODES, numbersOf, upTo, xdp } from './xdp';
 
 for (const attach of MODES) {
   describe(`XDP receives (${attach})`, () => {
+    before(function () {
+      needsXdp(this);
+    });
     const lab = new Lab();
     let wire: Wire;
     beforeEach(async () => (wire = await lab.wire()));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type PacketBatch, type NetringError } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
+import { needsXdp } from '../support/skip';
 import { Witness } from '../support/witness';
 import { until } from '../support/wait';
 import { frame, tagged } from './rx';
@@ -9,6 +10,9 @@ import { asyncXdp, collect, MODES, numbersOf, upTo, xdp } from './xdp';
 
 for (const attach of MODES) {
   describe(`XDP sends (${attach})`, () => {
+    before(function () {
+      needsXdp(this);
+    });
     const lab = new Lab();
     let wire: Wire;
     beforeEach(async () => (wire = await lab.wire()));
