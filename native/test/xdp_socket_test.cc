@@ -141,6 +141,68 @@ void XS_10_an_empty_fill_ring_is_counted() {
   EXPECT_EQ(read_numbers(socket->get(), 0), 8U);
 }
 
+// XS-11: a frame longer than what a chunk holds behind its headroom. There is room in the fill ring.
+void XS_11_a_frame_too_long_for_its_chunk_is_counted() {
+  SharedPrograms programs;
+  std::string detail;
+  Result<std::unique_ptr<XdpSocket>> socket = XdpSocket::open(config(), &programs, nullptr, &detail);
+  EXPECT(socket.ok());
+  if (!socket.ok()) return;
+  XdpQueue& sender = (*socket)->sender();
+  const auto slot = static_cast<uint32_t>(sender.allocate());
+  std::memset(sender.umem()->frame(slot), 0, 2048);
+  sender.commit(2048 - 256 + 1);
+  EXPECT_EQ((*socket)->flush().sent, 1U);
+  ::poll(nullptr, 0, 20);
+  const xdp_statistics kernel = (*socket)->totals().kernel;
+  EXPECT_EQ(kernel.rx_dropped, 1U);
+  EXPECT_EQ(kernel.rx_fill_ring_empty_descs, 0U);
+  EXPECT_EQ((*socket)->find_batch(), 0U);
+}
+
+// XS-12: an RX ring that is full while the fill ring is not, which the queue itself never lets happen: here chunks go
+// back to be filled although what they held still stands in the RX ring.
+void XS_12_a_full_rx_ring_is_counted() {
+  SharedPrograms programs;
+  std::string detail;
+  Result<std::unique_ptr<XdpSocket>> socket = XdpSocket::open(config(16), &programs, nullptr, &detail);
+  EXPECT(socket.ok());
+  if (!socket.ok()) return;
+  const Numbered frames(8);
+  EXPECT_EQ((*socket)->send(frames, 0, 8).sent, 8U);
+  ::poll(nullptr, 0, 20);
+  EXPECT_EQ((*socket)->sender().received(UINT32_MAX), 8U);
+  Umem& umem = *(*socket)->sender().umem();
+  for (uint32_t frame = 0; frame < 8; ++frame) {
+    umem.mark_received(frame);
+    umem.refill(frame);
+  }
+  umem.submit_fill();
+  EXPECT_EQ((*socket)->send(frames, 0, 5).sent, 5U);
+  ::poll(nullptr, 0, 20);
+  const xdp_statistics kernel = (*socket)->totals().kernel;
+  EXPECT_EQ(kernel.rx_ring_full, 5U);
+  EXPECT_EQ(kernel.rx_fill_ring_empty_descs, 0U);
+  EXPECT_EQ(kernel.rx_dropped, 0U);
+}
+
+// XS-13: a descriptor that leads out of its chunk, which `fits` keeps from being made.
+void XS_13_an_invalid_tx_descriptor_is_counted() {
+  SharedPrograms programs;
+  std::string detail;
+  Result<std::unique_ptr<XdpSocket>> socket = XdpSocket::open(config(), &programs, nullptr, &detail);
+  EXPECT(socket.ok());
+  if (!socket.ok()) return;
+  XdpQueue& sender = (*socket)->sender();
+  EXPECT(!(*socket)->fits(2049, sender.umem()->frame(static_cast<uint32_t>(sender.allocate()))));
+  sender.commit(2049);
+  (void)(*socket)->flush();
+  ::poll(nullptr, 0, 20);
+  const xdp_statistics kernel = (*socket)->totals().kernel;
+  EXPECT_EQ(kernel.tx_invalid_descs, 1U);
+  EXPECT_EQ((*socket)->find_batch(), 0U);
+}
+
 void a_second_socket_shares_the_program_and_the_first_may_go() {
   SharedPrograms programs;
   std::string detail;
@@ -207,6 +269,9 @@ int main() {
   return run_all({{"XS_frames_go_round_and_keep_their_order", XS_frames_go_round_and_keep_their_order},
                   {"a_slot_is_sent_by_flush_and_given_back_unsent", a_slot_is_sent_by_flush_and_given_back_unsent},
                   {"XS_10_an_empty_fill_ring_is_counted", XS_10_an_empty_fill_ring_is_counted},
+                  {"XS_11_a_frame_too_long_for_its_chunk_is_counted", XS_11_a_frame_too_long_for_its_chunk_is_counted},
+                  {"XS_12_a_full_rx_ring_is_counted", XS_12_a_full_rx_ring_is_counted},
+                  {"XS_13_an_invalid_tx_descriptor_is_counted", XS_13_an_invalid_tx_descriptor_is_counted},
                   {"a_second_socket_shares_the_program_and_the_first_may_go",
                    a_second_socket_shares_the_program_and_the_first_may_go},
                   {"a_shared_umem_sends_from_both_sockets", a_shared_umem_sends_from_both_sockets},

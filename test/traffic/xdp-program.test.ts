@@ -148,6 +148,8 @@ for (const attach of MODES) {
       child.process.kill('SIGKILL');
       await child.exitCode(5000);
       await until(() => program(wire.a) === null, 2000, 'the program to go');
+      const [attached] = JSON.parse(output('bpftool', ['-j', 'net', 'show', 'dev', wire.a])) as { xdp: unknown[] }[];
+      assert.deepEqual(attached?.xdp, []);
       assert.equal(link(wire.a).promiscuity, 0);
       xdp(lab, { interface: wire.a, attach });
     });

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { XdpSocket, type NetringError } from '@netring/node-red';
+import { AsyncXdpSocket, XdpSocket, type NetringError, type PacketBatch } from '@netring/node-red';
 import { Lab, promiscuity, type Wire } from '../support/lab';
 import { needsXdp } from '../support/skip';
+import { until } from '../support/wait';
 import { flood, sendFrames } from '../support/witness';
 import { frame, tagged } from './rx';
-import { asyncXdp, collect, EVEN, MODES, numbersOf, upTo, xdp } from './xdp';
+import { asyncXdp, collect, EVEN, MODES, numbersOf, program, upTo, xdp } from './xdp';
 
 for (const attach of MODES) {
   describe(`XDP receives (${attach})`, () => {
@@ -93,7 +94,7 @@ for (const attach of MODES) {
       assert.deepEqual(batch?.dataAt(0), frame('later'));
     });
 
-    it('XS-10 XS-11 XS-12 overload: the fill ring runs out and the kernel counts each frame once; the RX ring is never what is full', async () => {
+    it('XS-10 XS-12 overload: the fill ring runs out and the kernel counts each frame once; the RX ring is never what is full', async () => {
       const socket = xdp(lab, { interface: wire.a, attach, frameCount: 64, mode: 'rx' });
       await flood(lab, wire.b, { count: 1000 });
       await sleep(50);
@@ -108,6 +109,18 @@ for (const attach of MODES) {
       assert.equal(counters.tx_invalid_descs, 0);
       assert.equal(socket.cumulativeStats().drops, 936);
       assert.match(String(counters), /rx_dropped=936 .*rx_fill_empty=936/);
+    });
+
+    it('XS-11 frames longer than a chunk holds are counted once, and not as a want of chunks', async () => {
+      const socket = xdp(lab, { interface: wire.a, attach, frameCount: 64 });
+      lab.ip(`link set ${wire.b} mtu 2000`);
+      lab.ip(`link set ${wire.a} mtu 2000`);
+      await flood(lab, wire.b, { count: 7, length: 1900 });
+      await flood(lab, wire.b, { count: 3 });
+      await sleep(50);
+      const { rx_dropped, rx_fill_ring_empty_descs, rx_ring_full } = socket.statistics();
+      assert.deepEqual([rx_dropped, rx_fill_ring_empty_descs, rx_ring_full], [7, 0, 0]);
+      assert.equal(socket.nextBatch()?.length, 3);
     });
 
     it('XS-15 a filter lets half of the frames in, the kernel keeps the other half', async () => {
@@ -162,6 +175,36 @@ for (const attach of MODES) {
       assert.equal(promiscuity(wire.a), 1);
       socket.close();
       assert.equal(promiscuity(wire.a), 0);
+    });
+
+    it('every way to read: iterators, a guard, a stream, and in any mode with chunks to receive into', async () => {
+      const options = { frameSize: 2048, frameCount: 64, mode: 'custom', prefill: 48, needWakeup: false } as const;
+      const socket = XdpSocket.builder({ interface: wire.a, attach, ...options }).build();
+      let close = (): unknown => socket.close();
+      lab.defer(() => close());
+      assert.equal(socket.frameCount, 16);
+      await flood(lab, wire.b, { count: 8 });
+      assert.deepEqual(
+        Array.from(socket.packetsFor(100), ({ data }) => Number(data.readBigUInt64BE(14))),
+        upTo(8),
+      );
+      assert.equal(socket.sendBatch([frame('without need wakeup')]), 1);
+      socket.waitDrained(1000);
+      const shell = new AsyncXdpSocket(socket);
+      close = () => shell.close();
+      await flood(lab, wire.b, { count: 5 });
+      const guard = await shell.readable({ signal: AbortSignal.timeout(5000) });
+      assert.equal(guard.nextBatch()?.length, 5);
+      const stream = shell.intoStream();
+      close = () => stream.destroy();
+      await flood(lab, wire.b, { count: 20 });
+      const batches = [];
+      for await (const batch of stream as AsyncIterable<PacketBatch>) {
+        batches.push(batch);
+        if (batches.reduce((sum, { length }) => sum + length, 0) === 20) break;
+      }
+      assert.deepEqual(numbersOf(batches, 64), upTo(20));
+      await until(() => program(wire.a) === null, 1000, 'the stream to close its socket');
     });
 
     it('busy polling: its three options are taken, and frames arrive', async () => {
