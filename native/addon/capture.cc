@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "arguments.h"
-#include "mapped_buffer.h"
 #include "slab_buffer.h"
 
 namespace netring {
@@ -78,7 +77,7 @@ bool CaptureWrap::read_config(const Napi::Object& object, CaptureConfig* config)
       !reader.read("rcvbuf", &config->rcvbuf, INT32_MAX) || !reader.read("rcvbufForce", &config->rcvbuf_force) ||
       !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) ||
       !reader.read("fanout", &fanout, -1, UINT16_MAX) || !reader.read("fanoutGroup", &group, UINT16_MAX) ||
-      !reader.read("maxBufferedBytes", &max_buffered_bytes_, 0, kMostSafe))
+      !reader.read("maxBufferedBytes", &budget_.most_bytes, 0, kMostSafe))
     return false;
   config->fanout = static_cast<int32_t>(fanout);
   config->fanout_group = static_cast<uint16_t>(group);
@@ -125,77 +124,45 @@ Napi::Value CaptureWrap::link_up(const Napi::CallbackInfo& info) {
 }
 
 bool CaptureWrap::make_index(Napi::Env env) {
-  if (records_ != nullptr) return true;
-  const size_t most = capture_->block_size() / kLeastPacketFootprint;
-  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, sizeof(BatchHeader) + most * sizeof(PacketRecord));
-  if (env.IsExceptionPending()) return false;
-  auto* bytes = static_cast<uint8_t*>(memory.Data());
-  header_words_ = reinterpret_cast<BatchHeader*>(bytes);
-  records_ = reinterpret_cast<PacketRecord*>(bytes + sizeof(BatchHeader));
-  header_ = Napi::Persistent(Napi::Uint32Array::New(env, sizeof(BatchHeader) / sizeof(uint32_t), memory, 0));
-  index_ = Napi::Persistent(
-      Napi::Uint32Array::New(env, most * sizeof(PacketRecord) / sizeof(uint32_t), memory, sizeof(BatchHeader)));
-  return true;
+  return lease_.make_index(env, capture_->block_size() / kLeastPacketFootprint);
 }
 
 Napi::Value CaptureWrap::header(const Napi::CallbackInfo& info) {
   if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
-  return header_.Value();
+  return lease_.header();
 }
 
 Napi::Value CaptureWrap::index(const Napi::CallbackInfo& info) {
   if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
-  return index_.Value();
+  return lease_.index();
 }
 
 Napi::Value CaptureWrap::borrow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Capture* capture = opened(env);
-  if (capture == nullptr || !make_index(env)) return env.Undefined();
-  if (!lease_.IsEmpty()) {
-    Napi::TypeError::New(env, "a borrowed block is still out").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
+  if (capture == nullptr || !make_index(env) || !lease_.assert_none(env)) return env.Undefined();
   uint8_t* block = nullptr;
   // A block of which the new filter leaves nothing is no batch.
   for (;;) {
     block = capture->current_block();
     if (block == nullptr) return env.Null();
-    if (capture->index_current(header_words_, records_) != 0) break;
+    if (capture->index_current(lease_.header_words(), lease_.records()) != 0) break;
     capture->release_block();
   }
   const Napi::Value buffer =
-      wrap_mapping(env, capture->ring(), static_cast<size_t>(block - capture->ring()->data()), capture->block_size());
-  if (buffer.IsUndefined()) {
-    capture->release_block();
-    return env.Undefined();
-  }
-  lease_ = Napi::Persistent(buffer.As<Napi::ArrayBuffer>());
-  return lease_.Value();
-}
-
-void CaptureWrap::end_lease(Napi::Env env) {
-  if (lease_.IsEmpty()) return;
-  const Napi::HandleScope scope(env);
-  // Every view reads length 0 from here on; the finalizer lets go of the mapping on the next turn of the loop.
-  napi_detach_arraybuffer(env, lease_.Value());
-  lease_.Reset();
+      lease_.lend(env, capture->ring(), static_cast<size_t>(block - capture->ring()->data()), capture->block_size());
+  if (buffer.IsUndefined()) capture->release_block();
+  return buffer;
 }
 
 void CaptureWrap::release(const Napi::CallbackInfo& info) {
-  if (lease_.IsEmpty()) return;
-  end_lease(info.Env());
-  if (capture_) capture_->release_block();
+  if (lease_.end(info.Env()) && capture_) capture_->release_block();
 }
 
 Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Capture* capture = opened(env);
-  if (capture == nullptr) return env.Undefined();
-  if (!lease_.IsEmpty()) {
-    Napi::TypeError::New(env, "a borrowed block is still out").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
+  if (capture == nullptr || !lease_.assert_none(env)) return env.Undefined();
   for (;;) {
     uint8_t* block = capture->current_block();
     if (block == nullptr) return env.Null();
@@ -203,34 +170,21 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
     const size_t index_bytes =
         sizeof(BatchHeader) + packets_in_block(descriptor, capture->block_size()) * sizeof(PacketRecord);
     const size_t needed = slab_bytes(*descriptor, capture->block_size());
-    if (!room_for(needed)) {
-      if (!stalled_) ++stalls_;
-      stalled_ = true;
-      return env.Undefined();
-    }
-    stalled_ = false;
-    const SlabPool::Slab slab = pool_->take(needed);
-    if (slab.data == nullptr) {
-      environment_.raise(env, Status{ENOMEM, "aligned_alloc"}, name_);
-      return env.Undefined();
-    }
+    const SlabPool::Slab slab = budget_.take(env, name_, needed);
+    if (slab.data == nullptr) return env.Undefined();
     auto* header = reinterpret_cast<BatchHeader*>(slab.data);
     auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
     const uint32_t packets =
         capture->copy_current(header, records, slab.data + index_bytes, static_cast<uint32_t>(slab.size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
     capture->release_block();
-    if (packets != 0) return wrap_slab(env, pool_, slab, index_bytes + header->byte_length);
-    pool_->give_back(slab);
+    if (packets != 0) return wrap_slab(env, budget_.pool(), slab, index_bytes + header->byte_length);
+    budget_.pool()->give_back(slab);
   }
 }
 
-bool CaptureWrap::room_for(size_t bytes) const {
-  return static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(bytes)) <= max_buffered_bytes_;
-}
-
 Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(pool_->live_bytes()));
+  return Napi::Number::New(info.Env(), static_cast<double>(budget_.live_bytes()));
 }
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
@@ -238,7 +192,7 @@ Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
   const uint8_t* block = capture_->current_block();
   const size_t needed =
       block == nullptr ? 0 : slab_bytes(*reinterpret_cast<const tpacket_block_desc*>(block), capture_->block_size());
-  return Napi::Boolean::New(info.Env(), room_for(needed));
+  return Napi::Boolean::New(info.Env(), budget_.room_for(needed));
 }
 
 Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {
@@ -281,58 +235,37 @@ void CaptureWrap::statistics(const Napi::CallbackInfo& info) {
   out[2] = static_cast<double>(totals.freezes);
   out[3] = static_cast<double>(totals.packets);
   out[4] = static_cast<double>(totals.bytes);
-  out[5] = static_cast<double>(pool_->live_bytes());
-  out[6] = static_cast<double>(stalls_);
+  out[5] = static_cast<double>(budget_.live_bytes());
+  out[6] = static_cast<double>(budget_.stalls());
   out[7] = static_cast<double>(totals.refiltered);
 }
 
 void CaptureWrap::watch(const Napi::CallbackInfo& info) {
   Capture* capture = opened(info.Env());
-  if (capture == nullptr) return;
-  if (!info[0].IsFunction() || loop_.has_value()) {
-    Napi::TypeError::New(info.Env(), loop_.has_value() ? "already watched" : "listener must be a function")
-        .ThrowAsJavaScriptException();
-    return;
-  }
-  loop_.emplace(info.Env(), capture->fd(), UV_READABLE, &capture->link());
-  if (const int error = loop_->start(info[0].As<Napi::Function>()); error != 0) {
-    loop_.reset();
-    environment_.raise(info.Env(), Status{-error, "uv_poll_start"}, name_);
-    return;
-  }
-  // The loop calls this object from now on: it must not be collected before `close`.
-  Ref();
+  if (capture != nullptr && watch_.start(info, name_, capture->fd(), UV_READABLE, &capture->link())) Ref();
 }
 
-void CaptureWrap::arm(const Napi::CallbackInfo& info) {
-  if (loop_) loop_->arm(info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0);
-}
+void CaptureWrap::arm(const Napi::CallbackInfo& info) { watch_.arm(info); }
 
-void CaptureWrap::disarm(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->disarm();
-}
+void CaptureWrap::disarm(const Napi::CallbackInfo& /*info*/) { watch_.disarm(); }
 
-void CaptureWrap::ref(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->ref(true);
-}
+void CaptureWrap::ref(const Napi::CallbackInfo& /*info*/) { watch_.ref(true); }
 
-void CaptureWrap::unref(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->ref(false);
-}
+void CaptureWrap::unref(const Napi::CallbackInfo& /*info*/) { watch_.ref(false); }
 
 void CaptureWrap::close(const Napi::CallbackInfo& info) {
   if (!capture_) return;
-  end_lease(info.Env());
-  const bool watched = loop_.has_value();
+  (void)lease_.end(info.Env());
+  const bool watched = watch_.is_on();
   close_native();
   if (watched) Unref();
 }
 
 void CaptureWrap::close_native() {
   environment_.remove(this);
-  loop_.reset();
+  watch_.stop();
   capture_.reset();
-  pool_->close();
+  budget_.pool()->close();
 }
 
 }  // namespace netring

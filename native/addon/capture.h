@@ -5,14 +5,14 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "../core/capture.h"
-#include "../core/slab_pool.h"
 #include "environment.h"
-#include "loop_registration.h"
+#include "lease.h"
+#include "slab_budget.h"
+#include "watch.h"
 
 namespace netring {
 
@@ -52,27 +52,15 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   bool read_config(const Napi::Object& object, CaptureConfig* config);
   // The capture, or null with an exception pending after close.
   Capture* opened(Napi::Env env);
-  bool room_for(size_t bytes) const;
   bool make_index(Napi::Env env);
-  void end_lease(Napi::Env env);
 
   Environment& environment_;
   std::string name_;
-  double max_buffered_bytes_ = 0;
-  std::shared_ptr<SlabPool> pool_ = std::make_shared<SlabPool>();
+  SlabBudget budget_;
   std::unique_ptr<Capture> capture_;
   // After the capture: unregisters from the loop before the socket closes.
-  std::optional<LoopRegistration> loop_;
-
-  // The borrowed block: one at a time.
-  Napi::Reference<Napi::ArrayBuffer> lease_;
-  Napi::Reference<Napi::Uint32Array> header_;
-  Napi::Reference<Napi::Uint32Array> index_;
-  BatchHeader* header_words_ = nullptr;
-  PacketRecord* records_ = nullptr;
-
-  uint64_t stalls_ = 0;
-  bool stalled_ = false;
+  Watch watch_;
+  Lease lease_;
 };
 
 }  // namespace netring

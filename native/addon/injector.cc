@@ -79,7 +79,7 @@ Injector* InjectorWrap::opened(Napi::Env env) {
 Injector* InjectorWrap::refreshed(Napi::Env env) {
   Injector* injector = opened(env);
   // Without a registration nobody else reads the link's events; with one they are the listener's.
-  if (injector != nullptr && !loop_) injector->link().update();
+  if (injector != nullptr && !watch_.is_on()) injector->link().update();
   return injector;
 }
 
@@ -220,34 +220,16 @@ void InjectorWrap::send_frames(const Napi::CallbackInfo& info) {
 
 void InjectorWrap::watch(const Napi::CallbackInfo& info) {
   Injector* injector = opened(info.Env());
-  if (injector == nullptr) return;
-  if (loop_.has_value()) return throw_type(info.Env(), "already watched");
-  if (!info[0].IsFunction()) return throw_type(info.Env(), "listener must be a function");
-  loop_.emplace(info.Env(), injector->fd(), UV_WRITABLE, &injector->link());
-  if (const int error = loop_->start(info[0].As<Napi::Function>()); error != 0) {
-    loop_.reset();
-    environment_.raise(info.Env(), Status{-error, "uv_poll_start"}, name_);
-    return;
-  }
-  // The loop calls this object from now on: it must not be collected before `close`.
-  Ref();
+  if (injector != nullptr && watch_.start(info, name_, injector->fd(), UV_WRITABLE, &injector->link())) Ref();
 }
 
-void InjectorWrap::arm(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->arm();
-}
+void InjectorWrap::arm(const Napi::CallbackInfo& info) { watch_.arm(info); }
 
-void InjectorWrap::disarm(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->disarm();
-}
+void InjectorWrap::disarm(const Napi::CallbackInfo& /*info*/) { watch_.disarm(); }
 
-void InjectorWrap::ref(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->ref(true);
-}
+void InjectorWrap::ref(const Napi::CallbackInfo& /*info*/) { watch_.ref(true); }
 
-void InjectorWrap::unref(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->ref(false);
-}
+void InjectorWrap::unref(const Napi::CallbackInfo& /*info*/) { watch_.ref(false); }
 
 void InjectorWrap::close(const Napi::CallbackInfo& info) {
   if (!injector_) return;
@@ -257,14 +239,14 @@ void InjectorWrap::close(const Napi::CallbackInfo& info) {
     napi_detach_arraybuffer(info.Env(), slots_.Value());
     slots_.Reset();
   }
-  const bool watched = loop_.has_value();
+  const bool watched = watch_.is_on();
   close_native();
   if (watched) Unref();
 }
 
 void InjectorWrap::close_native() {
   environment_.remove(this);
-  loop_.reset();
+  watch_.stop();
   injector_.reset();
 }
 

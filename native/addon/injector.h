@@ -5,12 +5,11 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "../core/injector.h"
 #include "environment.h"
-#include "loop_registration.h"
+#include "watch.h"
 
 namespace netring {
 
@@ -62,7 +61,7 @@ class InjectorWrap : public Napi::ObjectWrap<InjectorWrap>, public Closable {
   std::string name_;
   std::unique_ptr<Injector> injector_;
   // After the injector: unregisters from the loop before the sockets close.
-  std::optional<LoopRegistration> loop_;
+  Watch watch_;
   // The whole ring, made on first use: two external ArrayBuffers over the same memory are not allowed.
   Napi::Reference<Napi::ArrayBuffer> slots_;
 };

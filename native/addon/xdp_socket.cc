@@ -2,7 +2,6 @@
 
 #include "arguments.h"
 #include "frame_arguments.h"
-#include "mapped_buffer.h"
 #include "slab_buffer.h"
 
 namespace netring {
@@ -105,7 +104,7 @@ bool XdpWrap::read_config(const Napi::Object& object, XdpConfig* config) {
       !reader.read("busyPollUs", &config->busy_poll.microseconds, INT32_MAX) ||
       !reader.read("preferBusyPoll", &config->busy_poll.preferred) ||
       !reader.read("busyPollBudget", &config->busy_poll.budget, UINT16_MAX) ||
-      !reader.read("maxBufferedBytes", &max_buffered_bytes_, 0, kMostSafe))
+      !reader.read("maxBufferedBytes", &budget_.most_bytes, 0, kMostSafe))
     return false;
   config->queue = static_cast<int32_t>(queue);
   config->bind_mode = static_cast<BindMode>(bind_mode);
@@ -127,7 +126,7 @@ XdpSocket* XdpWrap::opened(Napi::Env env) {
 XdpSocket* XdpWrap::refreshed(Napi::Env env) {
   XdpSocket* socket = opened(env);
   // Without a registration nobody else reads the link's events; with one they are the listener's.
-  if (socket != nullptr && !loop_) socket->link().update();
+  if (socket != nullptr && !watch_.is_on()) socket->link().update();
   return socket;
 }
 
@@ -181,67 +180,37 @@ Napi::Value XdpWrap::attached(const Napi::CallbackInfo& info) {
   return socket == nullptr ? info.Env().Undefined() : Napi::Boolean::New(info.Env(), socket->attached());
 }
 
-bool XdpWrap::make_index(Napi::Env env) {
-  if (records_ != nullptr) return true;
-  constexpr size_t kRecordBytes = XdpSocket::kMostFrames * sizeof(PacketRecord);
-  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, sizeof(BatchHeader) + kRecordBytes);
-  if (env.IsExceptionPending()) return false;
-  auto* bytes = static_cast<uint8_t*>(memory.Data());
-  header_words_ = reinterpret_cast<BatchHeader*>(bytes);
-  records_ = reinterpret_cast<PacketRecord*>(bytes + sizeof(BatchHeader));
-  header_ = Napi::Persistent(Napi::Uint32Array::New(env, sizeof(BatchHeader) / sizeof(uint32_t), memory, 0));
-  index_ = Napi::Persistent(Napi::Uint32Array::New(env, kRecordBytes / sizeof(uint32_t), memory, sizeof(BatchHeader)));
-  return true;
-}
-
 Napi::Value XdpWrap::header(const Napi::CallbackInfo& info) {
-  if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
-  return header_.Value();
+  if (opened(info.Env()) == nullptr || !lease_.make_index(info.Env(), XdpSocket::kMostFrames))
+    return info.Env().Undefined();
+  return lease_.header();
 }
 
 Napi::Value XdpWrap::index(const Napi::CallbackInfo& info) {
-  if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
-  return index_.Value();
-}
-
-bool XdpWrap::no_lease(Napi::Env env) const {
-  if (lease_.IsEmpty()) return true;
-  throw_type(env, "a borrowed batch is still out");
-  return false;
+  if (opened(info.Env()) == nullptr || !lease_.make_index(info.Env(), XdpSocket::kMostFrames))
+    return info.Env().Undefined();
+  return lease_.index();
 }
 
 Napi::Value XdpWrap::borrow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   XdpSocket* socket = opened(env);
-  if (socket == nullptr || !make_index(env) || !no_lease(env)) return env.Undefined();
+  if (socket == nullptr || !lease_.make_index(env, XdpSocket::kMostFrames) || !lease_.assert_none(env))
+    return env.Undefined();
   // Frames of which the new filter leaves nothing are no batch.
   Span span;
   for (;;) {
     if (socket->find_batch() == 0) return env.Null();
-    if (socket->index_batch(header_words_, records_, &span) != 0) break;
+    if (socket->index_batch(lease_.header_words(), lease_.records(), &span) != 0) break;
     socket->release_batch();
   }
-  const Napi::Value buffer = wrap_mapping(env, socket->batch_umem().memory(), span.begin, span.size);
-  if (buffer.IsUndefined()) {
-    socket->release_batch();
-    return env.Undefined();
-  }
-  lease_ = Napi::Persistent(buffer.As<Napi::ArrayBuffer>());
+  const Napi::Value buffer = lease_.lend(env, socket->batch_umem().memory(), span.begin, span.size);
+  if (buffer.IsUndefined()) socket->release_batch();
   return buffer;
 }
 
-void XdpWrap::end_lease(Napi::Env env) {
-  if (lease_.IsEmpty()) return;
-  const Napi::HandleScope scope(env);
-  // Every view reads length 0 from here on; the finalizer lets go of the mapping on the next turn of the loop.
-  napi_detach_arraybuffer(env, lease_.Value());
-  lease_.Reset();
-}
-
 void XdpWrap::release(const Napi::CallbackInfo& info) {
-  if (lease_.IsEmpty()) return;
-  end_lease(info.Env());
-  if (socket_) socket_->release_batch();
+  if (lease_.end(info.Env()) && socket_) socket_->release_batch();
 }
 
 size_t XdpWrap::slab_bytes() const {
@@ -253,43 +222,29 @@ size_t XdpWrap::slab_bytes() const {
 Napi::Value XdpWrap::take(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   XdpSocket* socket = opened(env);
-  if (socket == nullptr || !no_lease(env)) return env.Undefined();
+  if (socket == nullptr || !lease_.assert_none(env)) return env.Undefined();
   for (;;) {
     const uint32_t frames = socket->find_batch();
     if (frames == 0) return env.Null();
-    const size_t needed = slab_bytes();
-    if (!room_for(needed)) {
-      if (!stalled_) ++stalls_;
-      stalled_ = true;
-      return env.Undefined();
-    }
-    stalled_ = false;
-    const SlabPool::Slab slab = pool_->take(needed);
-    if (slab.data == nullptr) {
-      environment_.raise(env, Status{ENOMEM, "aligned_alloc"}, name_);
-      return env.Undefined();
-    }
+    const SlabPool::Slab slab = budget_.take(env, name_, slab_bytes());
+    if (slab.data == nullptr) return env.Undefined();
     const size_t index_bytes = sizeof(BatchHeader) + frames * sizeof(PacketRecord);
     auto* header = reinterpret_cast<BatchHeader*>(slab.data);
     auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
     const uint32_t packets =
         socket->copy_batch(header, records, slab.data + index_bytes, static_cast<uint32_t>(slab.size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
-    if (packets != 0) return wrap_slab(env, pool_, slab, index_bytes + header->byte_length);
-    pool_->give_back(slab);
+    if (packets != 0) return wrap_slab(env, budget_.pool(), slab, index_bytes + header->byte_length);
+    budget_.pool()->give_back(slab);
   }
 }
 
-bool XdpWrap::room_for(size_t bytes) const {
-  return static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(bytes)) <= max_buffered_bytes_;
-}
-
 Napi::Value XdpWrap::buffered_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(pool_->live_bytes()));
+  return Napi::Number::New(info.Env(), static_cast<double>(budget_.live_bytes()));
 }
 
 Napi::Value XdpWrap::has_room(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), socket_ && room_for(slab_bytes()));
+  return Napi::Boolean::New(info.Env(), socket_ && budget_.room_for(slab_bytes()));
 }
 
 Napi::Value XdpWrap::wait(const Napi::CallbackInfo& info) {
@@ -328,8 +283,8 @@ void XdpWrap::statistics(const Napi::CallbackInfo& info) {
       totals.packets,
       totals.bytes,
       totals.refiltered,
-      pool_->live_bytes(),
-      stalls_,
+      budget_.live_bytes(),
+      budget_.stalls(),
       totals.sent,
       totals.sent_bytes,
       totals.send_errors,
@@ -347,54 +302,36 @@ void XdpWrap::statistics(const Napi::CallbackInfo& info) {
 
 void XdpWrap::watch(const Napi::CallbackInfo& info) {
   XdpSocket* socket = opened(info.Env());
-  if (socket == nullptr) return;
-  if (loop_.has_value()) return throw_type(info.Env(), "already watched");
-  if (!info[0].IsFunction()) return throw_type(info.Env(), "listener must be a function");
-  loop_.emplace(info.Env(), socket->fd(), UV_READABLE, &socket->link());
-  if (const int error = loop_->start(info[0].As<Napi::Function>()); error != 0) {
-    loop_.reset();
-    environment_.raise(info.Env(), Status{-error, "uv_poll_start"}, name_);
-    return;
-  }
-  // The loop calls this object from now on: it must not be collected before `close`.
-  Ref();
+  if (socket != nullptr && watch_.start(info, name_, socket->fd(), UV_READABLE, &socket->link())) Ref();
 }
 
-void XdpWrap::arm(const Napi::CallbackInfo& info) {
-  if (loop_) loop_->arm(info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0);
-}
+void XdpWrap::arm(const Napi::CallbackInfo& info) { watch_.arm(info); }
 
-void XdpWrap::disarm(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->disarm();
-}
+void XdpWrap::disarm(const Napi::CallbackInfo& /*info*/) { watch_.disarm(); }
 
-void XdpWrap::ref(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->ref(true);
-}
+void XdpWrap::ref(const Napi::CallbackInfo& /*info*/) { watch_.ref(true); }
 
-void XdpWrap::unref(const Napi::CallbackInfo& /*info*/) {
-  if (loop_) loop_->ref(false);
-}
+void XdpWrap::unref(const Napi::CallbackInfo& /*info*/) { watch_.ref(false); }
 
 void XdpWrap::close(const Napi::CallbackInfo& info) {
   if (!socket_) return;
-  end_lease(info.Env());
+  (void)lease_.end(info.Env());
   // The last socket over the frames: every view of a slot reads length 0 from here on.
   if (!slots_->buffer.IsEmpty() && slots_.use_count() == 1) {
     napi_detach_arraybuffer(info.Env(), slots_->buffer.Value());
     slots_->buffer.Reset();
   }
   slots_ = std::make_shared<Slots>();
-  const bool watched = loop_.has_value();
+  const bool watched = watch_.is_on();
   close_native();
   if (watched) Unref();
 }
 
 void XdpWrap::close_native() {
   environment_.remove(this);
-  loop_.reset();
+  watch_.stop();
   socket_.reset();
-  pool_->close();
+  budget_.pool()->close();
 }
 
 }  // namespace netring

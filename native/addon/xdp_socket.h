@@ -5,13 +5,13 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "../core/slab_pool.h"
 #include "../core/xdp/xdp_socket.h"
 #include "environment.h"
-#include "loop_registration.h"
+#include "lease.h"
+#include "slab_budget.h"
+#include "watch.h"
 
 namespace netring {
 
@@ -78,31 +78,17 @@ class XdpWrap : public Napi::ObjectWrap<XdpWrap>, public Closable {
   XdpSocket* opened(Napi::Env env);
   // The same with its link's state up to date.
   XdpSocket* refreshed(Napi::Env env);
-  bool room_for(size_t bytes) const;
   size_t slab_bytes() const;
-  bool make_index(Napi::Env env);
   bool make_slots(Napi::Env env);
-  void end_lease(Napi::Env env);
-  bool no_lease(Napi::Env env) const;
 
   Environment& environment_;
   std::string name_;
-  double max_buffered_bytes_ = 0;
-  std::shared_ptr<SlabPool> pool_ = std::make_shared<SlabPool>();
+  SlabBudget budget_;
   std::unique_ptr<XdpSocket> socket_;
   // After the socket: unregisters from the loop before it closes.
-  std::optional<LoopRegistration> loop_;
+  Watch watch_;
+  Lease lease_;
   std::shared_ptr<Slots> slots_ = std::make_shared<Slots>();
-
-  // The borrowed batch: one at a time.
-  Napi::Reference<Napi::ArrayBuffer> lease_;
-  Napi::Reference<Napi::Uint32Array> header_;
-  Napi::Reference<Napi::Uint32Array> index_;
-  BatchHeader* header_words_ = nullptr;
-  PacketRecord* records_ = nullptr;
-
-  uint64_t stalls_ = 0;
-  bool stalled_ = false;
 };
 
 }  // namespace netring

@@ -54,13 +54,6 @@ Injector::Injector(LinkWatch link, UniqueFd ring_socket, UniqueFd batch_socket, 
       ring_(std::move(ring)),
       warnings_(std::move(warnings)) {}
 
-int Injector::link_error() const {
-  if (link_.gone()) return ENXIO;
-  // The kernel refuses only an interface that is down. Without a carrier it accepts every frame and drops it in
-  // silence.
-  return link_.passes() ? 0 : ENETDOWN;
-}
-
 uint32_t Injector::in_flight_bytes() const {
   uint32_t sum = 0;
   for (const int fd : {ring_socket_.get(), batch_socket_.get()}) {
@@ -92,7 +85,7 @@ void Injector::reap() {
 int Injector::drain_ring() {
   reap();
   while (ring_.unsent() > 0) {
-    if (const int error = link_error(); error != 0) return error;
+    if (const int error = link_.send_error(); error != 0) return error;
     const uint32_t before = ring_.unsent();
     const ssize_t kicked = ::sendto(ring_socket_.get(), nullptr, 0, MSG_DONTWAIT, nullptr, 0);
     const int error = kicked < 0 ? errno : 0;
@@ -119,7 +112,7 @@ SendResult Injector::send(const FrameSource& frames, uint32_t first, uint32_t en
   SendResult result;
   // Nothing to send cannot fail.
   if (first == end) return result;
-  result.error = link_error();
+  result.error = link_.send_error();
   if (result.error == 0) result.error = drain_ring();
   uint32_t next = first;
   while (next < end && result.error == 0) {

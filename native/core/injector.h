@@ -64,8 +64,6 @@ class Injector {
   static constexpr size_t kScratch = 256 * 1024;
 
   Injector(LinkWatch link, UniqueFd ring_socket, UniqueFd batch_socket, TxRing ring, std::vector<std::string> warnings);
-  // The errno that sending would end in because of the link's state; 0 when it is up.
-  int link_error() const;
   int drain_ring();
   void reap();
   uint32_t fill_chunk(const FrameSource& frames, uint32_t first, uint32_t end, uint32_t* next);

@@ -132,6 +132,11 @@ bool LinkWatch::passes() const {
   return (lost & (IFF_UP | IFF_RUNNING)) == 0;
 }
 
+int LinkWatch::send_error() const {
+  if (gone_) return ENXIO;
+  return passes() ? 0 : ENETDOWN;
+}
+
 uint32_t LinkWatch::current_mtu() const {
   ifreq request = named_request();
   return ::ioctl(socket_.get(), SIOCGIFMTU, &request) == 0 ? static_cast<uint32_t>(request.ifr_mtu) : info_.mtu;

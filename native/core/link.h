@@ -49,6 +49,10 @@ class LinkWatch {
   // swallows everything in place some ten milliseconds before rtnetlink reports the loss, and when it comes back that
   // queue stays until the report.
   bool passes() const;
+  // The errno in which sending has to end because of the link's state: ENXIO when it is gone, ENETDOWN; 0 when it is
+  // up. The kernel itself refuses only an interface that is down: without a carrier it accepts every frame and drops it
+  // in silence.
+  int send_error() const;
 
   // The MTU at this moment, for what rtnetlink has not told yet.
   uint32_t current_mtu() const;

@@ -19,7 +19,7 @@ export function asyncCapture(lab: Lab, options: CaptureOptions): AsyncCapture {
 }
 
 /** Reads batches until `count` packets are there; rejects after `ms`. */
-export async function collect(source: AsyncCapture, count: number, ms = 5000): Promise<PacketBatch[]> {
+export async function collect(source: Pick<AsyncCapture, 'recv'>, count: number, ms = 5000): Promise<PacketBatch[]> {
   const signal = AbortSignal.timeout(ms);
   const batches: PacketBatch[] = [];
   for (let seen = 0; seen < count;) {

@@ -3,6 +3,8 @@ import { AsyncXdpSocket, XdpSocket, type PacketBatch, type XdpOptions } from '@n
 import type { Lab } from '../support/lab';
 import { output } from '../support/process';
 
+export { collect } from './rx';
+
 /** Both places a program can be attached in. */
 export const MODES = ['skb', 'driver'] as const;
 export type Mode = (typeof MODES)[number];
@@ -21,18 +23,6 @@ export function asyncXdp(lab: Lab, options: XdpOptions): AsyncXdpSocket {
   const opened = new AsyncXdpSocket(XdpSocket.builder({ ...ROOMY, ...options }).build());
   lab.defer(() => opened.close());
   return opened;
-}
-
-/** Reads owned batches until `count` packets are there; rejects after `ms`. */
-export async function collect(source: AsyncXdpSocket, count: number, ms = 10_000): Promise<PacketBatch[]> {
-  const signal = AbortSignal.timeout(ms);
-  const batches: PacketBatch[] = [];
-  for (let seen = 0; seen < count;) {
-    const batch = await source.recv({ signal });
-    batches.push(batch);
-    seen += batch.length;
-  }
-  return batches;
 }
 
 /** The numbers of numbered frames in the order of their arrival, each frame's bytes checked. */

@@ -57,6 +57,8 @@ int XdpQueue::kick() {
     // The completion ring has no room before it is read.
     umem_->reap();
     if (error == EAGAIN && unseen-- > 0) continue;
+    // ENXIO: a driver whose queue has lost its program. An interface that is gone is the link's to tell.
+    if (error == ENXIO) return EIO;
     return error == 0 ? EAGAIN : error;
   }
   return 0;

@@ -245,13 +245,8 @@ Result<bool> XdpSocket::wait(int timeout_ms) {
   return true;
 }
 
-int XdpSocket::link_error() const {
-  if (link_.gone()) return ENXIO;
-  return link_.passes() ? 0 : ENETDOWN;
-}
-
 SendResult XdpSocket::flush() {
-  if (const int error = link_error(); error != 0) {
+  if (const int error = link_.send_error(); error != 0) {
     SendResult result;
     result.error = error;
     return result;
@@ -261,12 +256,10 @@ SendResult XdpSocket::flush() {
 
 SendResult XdpSocket::send(const FrameSource& frames, uint32_t first, uint32_t end) {
   SendResult result;
-  result.error = link_error();
+  result.error = link_.send_error();
   if (result.error != 0) return result;
   result = sender().send(frames, first, end, limit());
   rejected_ += result.rejected;
-  // A driver whose queue has lost its program, not an interface that is gone.
-  if (result.error == ENXIO) result.error = EIO;
   return result;
 }
 

@@ -112,7 +112,6 @@ class XdpSocket {
   void warn_of_offloads();
   XdpReader reader();
   uint32_t account(const XdpCount& read, BatchHeader* header);
-  int link_error() const;
 
   // Destroyed in reverse order: first the program, which sends frames our way, then what receives them.
   LinkWatch link_;
