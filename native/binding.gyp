@@ -30,6 +30,7 @@
         "addon/xdp_socket.cc",
         "core/block.cc",
         "core/bpf.cc",
+        "core/bridge/backlog.cc",
         "core/bridge/batch_queue.cc",
         "core/bridge/bridge.cc",
         "core/bridge/direction.cc",

@@ -2,6 +2,7 @@
 
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +21,10 @@ namespace {
 // frame, which costs the sender's CPU an interrupt to ours, the engine then looks by itself.
 constexpr uint32_t kBusyFrames = 16;
 constexpr int64_t kBusyPauseNs = 30'000;
+// After a super-frame the answer, or the next one, is near: looking on, but behind whoever else wants the CPU, gave one
+// TCP stream 14.6 instead of 11.5 Gbit/s (the kernel's bridge: 14.7); 10 and 50 us as much or less. Small frames are
+// not worth it: one CPU would be busy at 20,000 of them a second.
+constexpr int64_t kAfterSuperFrameNs = 20'000;
 // A full queue of the other port is looked at again after this.
 constexpr int64_t kBlockedPauseNs = 100'000;
 // Both directions found a full batch, or one did and the other something: no pause.
@@ -131,6 +136,8 @@ Status Bridge::run(void (*notify)(void*), void* context) {
   counted_at_ns_ = monotonic_ns();
   counted_ = true;
   int64_t now = counted_at_ns_;
+  uint64_t super_frames = 0;
+  int64_t super_frame_at_ns = 0;
   Status ended;
   while (ended.ok() && !stopping_.load(std::memory_order_acquire)) {
     uint32_t moved = 0;
@@ -143,6 +150,10 @@ Status Bridge::run(void (*notify)(void*), void* context) {
     }
     if (moved > 0 || blocked) counted_ = false;
     now = monotonic_ns();
+    if (const uint64_t all = directions_[0]->super_frames() + directions_[1]->super_frames(); all != super_frames) {
+      super_frames = all;
+      super_frame_at_ns = now;
+    }
     const int64_t house_due = counted_at_ns_ + (counted_ ? kIdleLookNs : kHousekeepingNs);
     if (now >= house_due) {
       ended = keep_house(notify, context);
@@ -155,6 +166,8 @@ Status Bridge::run(void (*notify)(void*), void* context) {
     }
     if (blocked) {
       ended = wait(Watch::kStop, kBlockedPauseNs);
+    } else if (moved == 0 && now - super_frame_at_ns < kAfterSuperFrameNs) {
+      ::sched_yield();
     } else if (moved == 0) {
       ended = wait(Watch::kAll, std::max<int64_t>(due - now, 0));
       if (update_links()) notify(context);

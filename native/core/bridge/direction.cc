@@ -65,6 +65,7 @@ Direction::Progress Direction::step(int64_t now_ns, uint32_t* moved) {
 Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
   if (slots_ == 0) {
     take_new_filter();
+    receiver_->relieve();
     uint32_t queued = 0;
     uint64_t bytes = 0;
     ReceivedFrame frame;
@@ -78,6 +79,7 @@ Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
       if (transmitter_.add(frame.header, frame.frame(), frame.length) && audience_.tap_every != 0) tap(frame, now_ns);
     }
     taken_ += slots_;
+    super_frames_ += queued;
     counters_.received.add(slots_);
     counters_.bytes.add(bytes);
     tap_.publish();
@@ -94,6 +96,7 @@ Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
 Direction::Progress Direction::step_inline(int64_t now_ns, uint32_t* moved) {
   const bool sent = settle(now_ns, moved);
   take_new_filter();
+  receiver_->relieve();
   uint32_t slots = 0;
   uint64_t bytes = 0;
   bool room = true;

@@ -65,6 +65,8 @@ class Direction {
   // Moves up to a batch of frames. kBlocked: the other port, or the flow, takes nothing at the moment, and the frames
   // wait in the ring. `moved` is the number of frames that went on.
   Progress step(int64_t now_ns, uint32_t* moved);
+  // Frames so far that were too long for a slot and went on without a detour through JavaScript.
+  uint64_t super_frames() const { return super_frames_; }
   // Whether JavaScript is to be told that there are batches.
   bool wants_waking(int64_t now_ns);
   // When `step` or `wants_waking` has something to do without another frame; INT64_MAX for never.
@@ -121,6 +123,7 @@ class Direction {
   // of.
   uint32_t fruitless_looks_ = 0;
   uint64_t taken_ = 0;
+  uint64_t super_frames_ = 0;
   uint64_t taken_at_look_ = 0;
   // The batch that is being sent, and how far it and its edits have come.
   BatchQueue::Batch* settling_ = nullptr;

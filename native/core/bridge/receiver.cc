@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "../atomics.h"
 #include "../packet_socket.h"
@@ -25,6 +26,11 @@ constexpr uint32_t kPrefetchAhead = 6;
 constexpr uint32_t kPrefetchLines = 3;
 constexpr uint32_t kAddressOffset = TPACKET_ALIGN(sizeof(tpacket2_hdr));
 constexpr uint32_t kLeastHeaderOffset = kAddressOffset + sizeof(sockaddr_ll);
+
+// Slots copied to the backlog at a time: more than come while a batch is sent.
+constexpr uint32_t kMostStowed = 256;
+// The backlog may be as large as this part of the ring.
+constexpr uint32_t kBacklogPart = 2;
 
 }  // namespace
 
@@ -81,6 +87,7 @@ Status Receiver::set_up_ring(const ReceiverConfig& config, std::vector<std::stri
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd(), 0);
   if (memory == MAP_FAILED) return Status::failed("mmap");
   ring_ = Mapping(static_cast<uint8_t*>(memory), size);
+  backlog_ = Backlog(size / kBacklogPart);
   return {};
 }
 
@@ -90,22 +97,37 @@ tpacket2_hdr* Receiver::slot(uint32_t ahead) const {
                                          size_t{index % per_block_} * request_.tp_frame_size);
 }
 
-bool Receiver::peek(uint32_t ahead, ReceivedFrame* out) const {
-  if (ahead >= request_.tp_frame_nr) return false;
-  tpacket2_hdr* header = slot(ahead);
-  const uint32_t status = load_acquire(&header->tp_status);
-  if ((status & TP_STATUS_USER) == 0) return false;
-  auto* bytes = reinterpret_cast<uint8_t*>(header);
-  // The sender's CPU has just written the next slots: fetching them ahead hides most of the misses.
+bool Receiver::filled(uint32_t ahead) const { return (load_acquire(&slot(ahead)->tp_status) & TP_STATUS_USER) != 0; }
+
+// The sender's CPU has just written the next slots: fetching them ahead hides most of the misses.
+void Receiver::prefetch(uint32_t ahead) const {
   const auto* later = reinterpret_cast<const uint8_t*>(slot(ahead + kPrefetchAhead));
   for (uint32_t line = 0; line < kPrefetchLines; ++line) __builtin_prefetch(later + line * kCacheLine);
+}
+
+bool Receiver::peek(uint32_t ahead, ReceivedFrame* out) const {
+  if (!backlog_.empty()) {
+    uint8_t* stowed = backlog_.at(ahead);
+    if (stowed == nullptr) return false;
+    read(reinterpret_cast<tpacket2_hdr*>(stowed), out);
+    return true;
+  }
+  if (ahead >= request_.tp_frame_nr || !filled(ahead)) return false;
+  prefetch(ahead);
+  read(slot(ahead), out);
+  return true;
+}
+
+void Receiver::read(tpacket2_hdr* header, ReceivedFrame* out) const {
+  auto* bytes = reinterpret_cast<uint8_t*>(header);
   *out = {};
   out->slot = header;
   out->address = reinterpret_cast<const sockaddr_ll*>(bytes + kAddressOffset);
   // Everything the ring says is checked before it is used.
   if (header->tp_mac < kLeastHeaderOffset + kVnetHeaderLength || header->tp_mac > request_.tp_frame_size ||
       header->tp_snaplen > request_.tp_frame_size - header->tp_mac)
-    return true;
+    return;
+  const uint32_t status = header->tp_status;
   out->header = bytes + header->tp_mac - kVnetHeaderLength;
   out->length = header->tp_snaplen;
   out->original_length = header->tp_len;
@@ -117,10 +139,40 @@ bool Receiver::peek(uint32_t ahead, ReceivedFrame* out) const {
   out->protocol = ntohs(out->address->sll_protocol);
   out->packet_type = out->address->sll_pkttype;
   out->network_offset = header->tp_net > header->tp_mac ? static_cast<uint32_t>(header->tp_net - header->tp_mac) : 0;
+}
+
+void Receiver::relieve() {
+  if (backlog_.empty() && !filled(request_.tp_frame_nr / 2)) return;
+  uint32_t count = 0;
+  for (; count < kMostStowed && filled(count); ++count) {
+    prefetch(count);
+    if (!stow(slot(count))) break;
+  }
+  release_ring(count);
+}
+
+// Copies a slot as far as it is used. Of a frame that waits in the socket's queue no more than the header is.
+bool Receiver::stow(tpacket2_hdr* slot) {
+  ReceivedFrame frame;
+  read(slot, &frame);
+  const uint32_t length = frame.queued ? 0 : frame.length;
+  const uint32_t before = frame.header == nullptr ? kLeastHeaderOffset : slot->tp_mac;
+  uint8_t* place = backlog_.reserve(before + length);
+  if (place == nullptr) return false;
+  std::memcpy(place, slot, before + length);
+  auto* stowed = reinterpret_cast<tpacket2_hdr*>(place);
+  stowed->tp_snaplen = length;
+  if (frame.header == nullptr) stowed->tp_mac = 0;
+  backlog_.push(before + length);
   return true;
 }
 
 void Receiver::release(uint32_t count) {
+  if (backlog_.empty()) return release_ring(count);
+  backlog_.pop(count);
+}
+
+void Receiver::release_ring(uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) store_release(&slot(i)->tp_status, TP_STATUS_KERNEL);
   cursor_ = (cursor_ + count) % request_.tp_frame_nr;
 }
@@ -137,7 +189,8 @@ uint32_t Receiver::take_queued(uint8_t* buffer, uint32_t capacity) {
 uint32_t Receiver::discard() {
   uint32_t count = 0;
   ReceivedFrame frame;
-  while (count < request_.tp_frame_nr && peek(0, &frame)) {
+  const uint32_t most = request_.tp_frame_nr + backlog_.count();
+  while (count < most && peek(0, &frame)) {
     if (frame.queued) take_queued(nullptr, 0);
     release(1);
     ++count;

@@ -13,6 +13,7 @@
 #include "../bpf.h"
 #include "../resources.h"
 #include "../result.h"
+#include "backlog.h"
 
 namespace netring {
 
@@ -53,9 +54,13 @@ class Receiver {
   int fd() const { return socket_.get(); }
   uint32_t slot_count() const { return request_.tp_frame_nr; }
 
-  // Whether the slot `ahead` of the cursor holds a frame. A frame whose offsets lead outside the slot has length 0.
+  // When the ring is half full, or has been: copies slots to the backlog and gives them back to the kernel. While what
+  // was peeked at is not released, it must not be called.
+  void relieve();
+  // Whether the slot `ahead` of the oldest one holds a frame; `ahead` is 0, or at most one more than the last time. A
+  // frame whose offsets lead outside the slot has length 0. While there is a backlog, only that is seen.
   bool peek(uint32_t ahead, ReceivedFrame* out) const;
-  // Gives the `count` slots from the cursor on back to the kernel.
+  // Gives the `count` oldest slots back.
   void release(uint32_t count);
   // Takes the oldest frame of the socket's queue, with its virtio_net header, into `buffer`. Returns its bytes, 0 for
   // none.
@@ -67,6 +72,11 @@ class Receiver {
   explicit Receiver(UniqueFd socket) : socket_(std::move(socket)) {}
   Status set_up_ring(const ReceiverConfig& config, std::vector<std::string>* warnings);
   tpacket2_hdr* slot(uint32_t ahead) const;
+  bool filled(uint32_t ahead) const;
+  void prefetch(uint32_t ahead) const;
+  void read(tpacket2_hdr* slot, ReceivedFrame* out) const;
+  bool stow(tpacket2_hdr* slot);
+  void release_ring(uint32_t count);
 
   // The mapping goes before the socket: until then the kernel keeps filling it.
   UniqueFd socket_;
@@ -74,6 +84,7 @@ class Receiver {
   tpacket_req request_{};
   uint32_t per_block_ = 1;
   uint32_t cursor_ = 0;
+  Backlog backlog_{0};
 };
 
 }  // namespace netring
