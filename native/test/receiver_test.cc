@@ -111,6 +111,15 @@ void holds_more_than_its_slots_in_order() {
   EXPECT(!cable.receiver[0].peek(0, &none));
 }
 
+void takes_each_slot_of_a_full_ring_once() {
+  Cable cable;
+  for (uint32_t number = 0; number < kSlots; ++number) cable.send(number, 60);
+  cable.receiver[0].relieve();
+  uint32_t taken = 0;
+  while (taken <= kSlots && cable.take(taken, 60)) ++taken;
+  EXPECT_EQ(taken, kSlots);
+}
+
 // What comes while the backlog is worked off goes behind it.
 void keeps_the_order_while_it_drains() {
   Cable cable;
@@ -176,6 +185,7 @@ void throws_away_what_it_holds() {
 
 constexpr Test kTests[] = {
     {"holds_more_than_its_slots_in_order", holds_more_than_its_slots_in_order},
+    {"takes_each_slot_of_a_full_ring_once", takes_each_slot_of_a_full_ring_once},
     {"keeps_the_order_while_it_drains", keeps_the_order_while_it_drains},
     {"frames_too_long_for_a_slot_stay_in_the_queue", frames_too_long_for_a_slot_stay_in_the_queue},
     {"loses_only_what_the_kernel_counts", loses_only_what_the_kernel_counts},

@@ -143,8 +143,9 @@ void Receiver::read(tpacket2_hdr* header, ReceivedFrame* out) const {
 
 void Receiver::relieve() {
   if (backlog_.empty() && !filled(request_.tp_frame_nr / 2)) return;
+  const uint32_t most = std::min(kMostStowed, request_.tp_frame_nr);
   uint32_t count = 0;
-  for (; count < kMostStowed && filled(count); ++count) {
+  for (; count < most && filled(count); ++count) {
     prefetch(count);
     if (!stow(slot(count))) break;
   }
