@@ -33,18 +33,24 @@ async function everything() {
   await Promise.all([nativeTests(), installRuntimes()]);
   if (built.includes(false)) return console.log('\nThe other suites need a build that works.');
   await tally.check('the prebuilt binary asks no more of a system than Node.js 20 does', () => makePrebuilt());
-  for (const { suite, runtime } of plan()) await oneSuite(suite, runtime);
+  const { alone, lanes } = plan();
+  await inTurn(alone);
+  // What they print is held back until they end: it would be mixed up.
+  await Promise.all(lanes.map((lane) => inTurn(lane, { capture: true })));
 }
 
-async function oneSuite(suite, runtime, mochaArgs) {
+async function inTurn(entries, options) {
+  for (const { suite, runtime } of entries) await oneSuite(suite, runtime, options);
+}
+
+async function oneSuite(suite, runtime, options) {
   const where = `${suite} on ${runtime}`;
   const start = performance.now();
-  console.log(`\n== ${where}`);
-  const result = await runSuite(suite, runtime, mochaArgs);
+  if (!options?.capture) console.log(`\n== ${where}`);
+  const { output, ...result } = await runSuite(suite, runtime, options);
   tally.add(where, result);
-  console.log(
-    `== ${where}: ${result.passed} passed, ${result.failed.length} failed, ${result.skipped.length} skipped in ${seconds(start)} s`,
-  );
+  const counts = `${result.passed} passed, ${result.failed.length} failed, ${result.skipped.length} skipped`;
+  console.log(`${output}== ${where}: ${counts} in ${seconds(start)} s`);
 }
 
 async function nativeTests(filter) {
@@ -60,7 +66,7 @@ async function developing(argument, rest) {
   // Each goes on without the other: while one part of the house is being rebuilt, the tests of another still run.
   await tally.check('the package compiles', () => build());
   await tally.check('the tests compile', () => compileTests());
-  if (existsSync(join(root, 'dist', 'test', suite))) await oneSuite(suite, runtime, rest);
+  if (existsSync(join(root, 'dist', 'test', suite))) await oneSuite(suite, runtime, { mochaArgs: rest });
 }
 
 await main(async () => {

@@ -9,13 +9,16 @@ import { runtime, suite } from './suites.mjs';
 import { missingPrograms } from './system.mjs';
 
 /** A suite that takes longer hangs. */
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 600_000;
 /** Time that a process without leaked handles may take to end after its last test. */
 const EXIT_MS = 10_000;
 
-/** Resolves to `{ passed, failed, skipped }` of the suite, whatever happens to it. */
-export async function runSuite(name, runtimeName, mochaArgs = []) {
-  const skipped = (reason) => ({ passed: 0, failed: [], skipped: [{ title: 'the whole suite', reason }] });
+/**
+ * Resolves to `{ passed, failed, skipped, output }` of the suite, whatever happens to it. `output` is empty unless `capture` is set: it was printed
+ * then.
+ */
+export async function runSuite(name, runtimeName, { mochaArgs = [], capture = false } = {}) {
+  const skipped = (reason) => ({ passed: 0, failed: [], skipped: [{ title: 'the whole suite', reason }], output: '' });
   const { needs, exit } = suite(name);
   const missing = missingPrograms(needs);
   if (missing.length > 0) return skipped(`missing here: ${missing.join(', ')}`);
@@ -36,9 +39,9 @@ export async function runSuite(name, runtimeName, mochaArgs = []) {
         join(root, 'dist', 'test', name, '**', '*.test.js'),
       ]),
       { ...process.env, ...env, NETRING_TEST_RESULT: file, NETRING_TEST_RUNTIME: runtimeName },
-      file,
+      { resultFile: file, capture },
     );
-    const result = resultIn(file) ?? { passed: 0, failed: [], skipped: [] };
+    const result = { passed: 0, failed: [], skipped: [], ...resultIn(file), output: end.output };
     if (end.late) result.failed.push(end.late);
     else if (end.code !== 0 && result.failed.length === 0) result.failed.push(`mocha ended with ${end.signal ?? `exit code ${end.code}`}`);
     return result;
@@ -47,9 +50,11 @@ export async function runSuite(name, runtimeName, mochaArgs = []) {
   }
 }
 
-function watch([command, args], env, resultFile) {
+function watch([command, args], env, { resultFile, capture }) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' });
+    const child = spawn(command, args, { cwd: root, env, stdio: capture ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
     let late;
     const kill = (reason) => {
       late = reason;
@@ -62,10 +67,13 @@ function watch([command, args], env, resultFile) {
       finished ??= performance.now();
       if (performance.now() - finished > EXIT_MS) kill('the process did not end after its last test: something was left open');
     }, 500);
-    child.once('close', (code, signal) => {
+    child.once('exit', (code, signal) => {
       clearTimeout(limit);
       clearInterval(poll);
-      resolve({ code, signal, late });
+      const done = () => resolve({ code, signal, late, output });
+      child.once('close', done);
+      // A process that was left behind may hold on to the output.
+      setTimeout(done, 1000);
     });
   });
 }

@@ -20,17 +20,18 @@ export const DEFAULT_RUNTIME = 'node20-nodered4';
 /**
  * Suites are the folders of test/ with *.test.ts in them, in this order, then by name. `needs` are programs without which a suite is skipped;
  * `exit`: Node-RED leaves timers behind, so mocha has to end the process. Elsewhere a process that does not end by itself has leaked a handle.
+ * `beside`: it waits more than it works, and may run while one under another runtime does.
  */
 const SUITES = {
   unit: {},
   smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
   traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping', 'curl', 'python3'] },
-  nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true },
-  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true },
-  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true },
+  nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
+  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
+  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
   package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
-  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true },
-  start: { needs: ['setpriv'], exit: true },
+  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },
+  start: { needs: ['setpriv'], exit: true, beside: true },
 };
 
 export function suites() {
@@ -41,14 +42,22 @@ export function suites() {
   return [...known.filter((name) => present.includes(name)), ...present.filter((name) => !known.includes(name)).sort()];
 }
 
-export const suite = (name) => ({ needs: [], exit: false, ...SUITES[name] });
+export const suite = (name) => ({ needs: [], exit: false, beside: false, ...SUITES[name] });
 
-/** Every pair of suite and runtime that `npm test` runs. */
+/**
+ * Every pair of suite and runtime that `npm test` runs: those of `alone` one after the other, then the `lanes`, one for each runtime, beside each
+ * other.
+ */
 export function plan() {
   const names = suites();
-  return Object.entries(RUNTIMES).flatMap(([runtime, { suites: only }]) =>
+  const all = Object.entries(RUNTIMES).map(([runtime, { suites: only }]) =>
     names.filter((name) => only === null || only.includes(name)).map((name) => ({ suite: name, runtime })),
   );
+  const beside = (entry) => suite(entry.suite).beside;
+  return {
+    alone: all.flat().filter((entry) => !beside(entry)),
+    lanes: all.map((entries) => entries.filter(beside)).filter((lane) => lane.length > 0),
+  };
 }
 
 /** The Node.js binary and the environment of a runtime, installed if need be; or `{ obstacle }`. */
