@@ -47,6 +47,22 @@ export class BridgeBuilder extends BridgeSetters {
  *
  * The interfaces should have no addresses: the kernel goes on reading what they receive. Checksums and segments that a sender left to its hardware
  * travel along (PACKET_VNET_HDR), VLAN tags keep their TPID, and what this machine itself sends on the interfaces is not forwarded.
+ *
+ * @example A wire for a second, without LLDP
+ * ```ts
+ * import { setTimeout as delay } from 'node:timers/promises';
+ * import { Bridge } from '@netring/node-red';
+ *
+ * using bridge = Bridge.builder({ interfaceA: 'eth1', interfaceB: 'eth2', profile: 'balanced' }).build();
+ * bridge.on('down', (port) => console.log(`${port} is down`));
+ * bridge.start();
+ * await delay(1000);
+ * console.log(`${bridge.cumulativeStats()}`);
+ * await bridge.stop();
+ *
+ * const signal = AbortSignal.timeout(1000);
+ * await bridge.run(({ data }) => (data.readUInt16BE(12) === 0x88cc ? 'drop' : 'forward'), { signal }).catch(() => undefined);
+ * ```
  */
 export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   readonly settings: BridgeSettings;

@@ -24,6 +24,19 @@ export class CaptureBuilder extends CaptureSetters {
  * A TPACKET_V3 receive ring on one interface (Documentation/networking/packet_mmap.rst).
  *
  * Needs CAP_NET_RAW. Link-down is no error: frames come again once the link is up.
+ *
+ * @example Ten packets, then the counters
+ * ```ts
+ * import { Capture } from '@netring/node-red';
+ *
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+ * let left = 10;
+ * for (const packet of capture.packets()) {
+ *   console.log(packet.timestampNs, packet.sourceAddress, packet.length);
+ *   if (--left === 0) break;
+ * }
+ * console.log(`${capture.stats()}`);
+ * ```
  */
 export class Capture implements PacketSource, Disposable {
   readonly #handle: CaptureHandle;

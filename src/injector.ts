@@ -28,6 +28,21 @@ export class InjectorBuilder extends InjectorSetters {
  * Sends Ethernet frames on one interface, as they are, without FCS. Needs CAP_NET_RAW.
  *
  * A frame has 14 bytes to MTU + 14, and 4 more when it carries an 802.1Q tag.
+ *
+ * @example A frame by hand, and many in one call
+ * ```ts
+ * import { Injector } from '@netring/node-red';
+ *
+ * using injector = Injector.open('eth0');
+ * const frame = Buffer.from('ffffffffffff02000000000188b5', 'hex');
+ * using slot = injector.allocate(60);
+ * if (slot === null) throw new Error('no slot is free');
+ * slot.data.set(frame);
+ * slot.setLen(60);
+ * slot.send();
+ * console.log(injector.flush()); // 1
+ * console.log(injector.sendBatch([frame, frame, frame])); // 3
+ * ```
  */
 export class Injector implements PacketSink, Disposable {
   readonly #handle: InjectorHandle;

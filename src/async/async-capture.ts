@@ -28,6 +28,19 @@ const RETIRE_SLACK_MS = 20;
  * An async shell around a `Capture`, which it takes over. Open, it keeps the process alive (see `unref`).
  *
  * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet. One reader at a time gets each batch.
+ *
+ * @example Owned batches until enough is seen, or ten seconds have passed
+ * ```ts
+ * import { AsyncCapture, Capture } from '@netring/node-red';
+ *
+ * await using capture = new AsyncCapture(Capture.builder({ interface: 'eth0', profile: 'balanced' }).build());
+ * const signal = AbortSignal.timeout(10_000);
+ * for (let packets = 0; packets < 1000;) {
+ *   const batch = await capture.recv({ signal });
+ *   packets += batch.length;
+ *   console.log(`${batch}`);
+ * }
+ * ```
  */
 export class AsyncCapture<S extends Capture = Capture>
   extends EventEmitter<AsyncCaptureEvents>

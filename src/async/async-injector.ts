@@ -23,6 +23,16 @@ export interface AsyncInjectorEvents {
  * An async shell around an `Injector`, which it takes over. Open, it keeps the process alive (see `unref`).
  *
  * Calls are served in their order. They wait while the kernel has no room; without a link they reject at once and keep nothing back.
+ *
+ * @example Waits for room instead of failing
+ * ```ts
+ * import { AsyncInjector, Injector } from '@netring/node-red';
+ *
+ * await using injector = new AsyncInjector(Injector.open('eth0'));
+ * const frames = Array.from({ length: 1000 }, () => Buffer.from('ffffffffffff02000000000188b5', 'hex'));
+ * const { sent, rejected } = await injector.sendBatch(frames);
+ * console.log(sent, rejected); // 1000 0
+ * ```
  */
 export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<AsyncInjectorEvents> implements AsyncDisposable {
   readonly #handle: InjectorHandle;

@@ -1,0 +1,99 @@
+/**
+ * The examples in doc comments: each is a whole ES module, which is type-checked and run where eth0, eth1 and eth2 are ends of cables, over whose other
+ * ends numbered frames come in. It has to end by itself.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import * as ts from 'typescript';
+import { Lab } from '../support/lab';
+import { cache, root } from '../support/paths';
+import { probe } from '../support/witness';
+
+interface Example {
+  /** What it documents: file and name. */
+  readonly title: string;
+  readonly code: string;
+  readonly file: string;
+}
+
+/** Inside the checkout, so that the package's own name leads to it. */
+const FOLDER = cache('reference');
+const PORTS = ['eth0', 'eth1', 'eth2'];
+const FENCE = /^```ts\n([^]*?)\n```$/m;
+
+function examplesOf(path: string): Example[] {
+  const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2022, true);
+  const found: Example[] = [];
+  const visit = (node: ts.Node): void => {
+    for (const tag of ts.getJSDocTags(node)) {
+      // A tag counts as one of every node inside a declaration as well.
+      if (tag.tagName.text !== 'example' || tag.parent.parent !== node) continue;
+      const text = ts.getTextOfJSDocComment(tag.comment) ?? '';
+      const name = (node as Partial<ts.NamedDeclaration>).name?.getText() ?? 'module';
+      const title = `${relative(root, path)} ${name}`;
+      const code = FENCE.exec(text)?.[1];
+      assert.ok(code !== undefined, `${title}: an example is a block between \`\`\`ts and \`\`\``);
+      found.push({ title, code, file: join(FOLDER, `${title.replace(/\W+/g, '-')}-${found.length}.mts`) });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+describe('examples of the reference', function () {
+  this.timeout(60_000);
+  const lab = new Lab();
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const examples = sources.flatMap((path) => examplesOf(join(root, 'src', path)));
+
+  before(() => {
+    rmSync(FOLDER, { recursive: true, force: true });
+    mkdirSync(FOLDER, { recursive: true });
+    for (const { file, code } of examples) writeFileSync(file, `${code}\n`);
+    for (const port of PORTS) {
+      lab.ip(`link add ${port} type veth peer name far-${port}`);
+      lab.defer(() => lab.ip(`link del ${port}`));
+      for (const end of [port, `far-${port}`]) lab.ip(`link set ${end} addrgenmode none up`);
+      lab.start(probe(), ['flood', `far-${port}`, '1000000', '200', '2000']);
+    }
+  });
+  after(async () => {
+    await lab.close();
+    rmSync(FOLDER, { recursive: true, force: true });
+  });
+
+  it('there are some, and they are correct TypeScript', () => {
+    assert.ok(examples.length > 0);
+    const program = ts.createProgram(
+      examples.map(({ file }) => file),
+      {
+        target: ts.ScriptTarget.ES2022,
+        lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+        module: ts.ModuleKind.NodeNext,
+        moduleResolution: ts.ModuleResolutionKind.NodeNext,
+        strict: true,
+        skipLibCheck: true,
+        types: ['node'],
+        typeRoots: [join(root, 'node_modules', '@types')],
+      },
+    );
+    const problems = ts.getPreEmitDiagnostics(program);
+    const host = { getCurrentDirectory: () => root, getCanonicalFileName: (name: string) => name, getNewLine: () => '\n' };
+    assert.equal(ts.formatDiagnostics(problems, host), '');
+    program.emit();
+  });
+
+  for (const { title, code, file } of examples) {
+    it(title, async () => {
+      const child = lab.start(process.execPath, [file.replace(/\.mts$/, '.mjs')], { cwd: FOLDER });
+      let text = '';
+      child.process.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+      const status = await child.exitCode(20_000);
+      assert.equal(child.errors, '');
+      assert.equal(status, 0);
+      if (code.includes('console.log')) assert.notEqual(text, '');
+    });
+  }
+});
