@@ -12,6 +12,7 @@ import type { CaptureStats } from './stats';
 import type { PacketSource } from './traits';
 
 let handleOf: (capture: Capture) => CaptureHandle;
+let isOne: (value: unknown) => value is Capture;
 
 export class CaptureBuilder extends CaptureSetters {
   /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
@@ -31,6 +32,7 @@ export class Capture implements PacketSource, Disposable {
 
   static {
     handleOf = (capture) => capture.#handle;
+    isOne = (value): value is Capture => typeof value === 'object' && value !== null && #handle in value;
   }
 
   /** Throws `NetringError`. Prefer `Capture.open` or `Capture.builder`. */
@@ -145,6 +147,11 @@ export class Capture implements PacketSource, Disposable {
     assertNotAdopted(this);
     return this.#handle;
   }
+}
+
+/** @internal */
+export function isCapture(value: unknown): value is Capture {
+  return isOne(value);
 }
 
 /** @internal */
