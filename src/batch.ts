@@ -8,6 +8,7 @@ import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from './native';
 import type { TimestampSource } from './options/values';
+import { linkAddress, ownedPacket } from './owned-packet';
 import { Packet, directionOf, packetTypeOf, statusBits, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
 import { encodePcapng } from './pcap/pcapng-writer';
 
@@ -232,19 +233,17 @@ export class PacketBatch implements Iterable<Packet> {
   }
   /** Link-layer source address, lower-case hexadecimal with colons; empty when there is none. */
   sourceAddressAt(i: number): string {
-    const record = this.#record(i);
-    const length = Math.min(this.#index[record + Word.Meta]! >>> 24, 8);
-    const octets: string[] = [];
-    for (let k = 0; k < length; k++) {
-      const word = this.#index[record + (k < 4 ? Word.AddressLow : Word.AddressHigh)]!;
-      octets.push(((word >>> ((k & 3) * 8)) & 0xff).toString(16).padStart(2, '0'));
-    }
-    return octets.join(':');
+    return linkAddress(this.#index, this.#record(i));
   }
   /** Packet `i` as a light view. */
   packet(i: number): Packet {
     this.#record(i);
     return new Packet(this, i);
+  }
+
+  /** @internal Packet `i` as plain data, its bytes copied. */
+  ownedAt(i: number): OwnedPacket {
+    return ownedPacket(this.#index, this.#record(i), Buffer.from(this.dataAt(i)));
   }
 
   *[Symbol.iterator](): Generator<Packet, void, undefined> {
@@ -279,7 +278,7 @@ export class PacketBatch implements Iterable<Packet> {
 
   /** The packets as plain objects with copied bytes. */
   toArray(): OwnedPacket[] {
-    return Array.from(this, (packet) => packet.toOwned());
+    return Array.from({ length: this.#count }, (_, i) => this.ownedAt(i));
   }
 
   /** The batch as a complete pcapng file: nanosecond times, interface name, direction. */

@@ -175,15 +175,24 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   /**
    * Changes the filter of one direction. No frame that it holds back is forwarded after this resolves, and none that it lets through is lost.
    * `action` is what happens to frames that the filter picks; null takes the filter away. A bad filter rejects with `Config` and leaves the old one.
-   * Inline, frames that are with the flow already are not judged again.
+   * Inline, frames that are with the flow already are not judged again. An abort ends the wait for the engine, not the filter.
    */
-  async setFilter(direction: BridgeDirection, filter: Filter | null, action: BridgeAction = this.settings.filterAction): Promise<void> {
+  async setFilter(
+    direction: BridgeDirection,
+    filter: Filter | null,
+    action: BridgeAction = this.settings.filterAction,
+    { signal }: WaitOptions = {},
+  ): Promise<void> {
+    signal?.throwIfAborted();
     this.#assertOpen();
     if (!BRIDGE_DIRECTIONS.includes(direction)) throw new TypeError(`direction must be one of ${BRIDGE_DIRECTIONS.join(', ')}`);
     if (!BRIDGE_ACTIONS.includes(action)) throw new TypeError(`action must be one of ${BRIDGE_ACTIONS.join(', ')}`);
     const which = direction === 'a-to-b' ? 0 : 1;
     this.#native.setFilter(which, packFilter(filter === null ? [] : parseFilter(filter)), action === 'drop');
-    while (this.#running && !this.#native.filterApplied(which)) await pause(1);
+    while (this.#running && !this.#native.filterApplied(which)) {
+      await pause(1);
+      signal?.throwIfAborted();
+    }
   }
 
   /** Counters since the last call of this method. The kernel's drops are up to date to 20 ms. */

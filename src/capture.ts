@@ -12,6 +12,7 @@ import type { CaptureStats } from './stats';
 import type { PacketSource } from './traits';
 
 let handleOf: (capture: Capture) => CaptureHandle;
+let isOne: (value: unknown) => value is Capture;
 
 export class CaptureBuilder extends CaptureSetters {
   /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
@@ -44,6 +45,7 @@ export class Capture implements PacketSource, Disposable {
 
   static {
     handleOf = (capture) => capture.#handle;
+    isOne = (value): value is Capture => typeof value === 'object' && value !== null && #handle in value;
   }
 
   /** Throws `NetringError`. Prefer `Capture.open` or `Capture.builder`. */
@@ -158,6 +160,11 @@ export class Capture implements PacketSource, Disposable {
     assertNotAdopted(this);
     return this.#handle;
   }
+}
+
+/** @internal */
+export function isCapture(value: unknown): value is Capture {
+  return isOne(value);
 }
 
 /** @internal */

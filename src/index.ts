@@ -1,5 +1,5 @@
 /** The public surface. */
-export { AsyncCapture, type AsyncCaptureEvents } from './async/async-capture';
+export { AsyncCapture, type AsyncCaptureEvents, type SourceGeometry, type SourceStats } from './async/async-capture';
 export { AsyncInjector, type AsyncInjectorEvents } from './async/async-injector';
 export { AsyncXdpSocket, type AsyncXdpSocketEvents } from './async/async-xdp-socket';
 export { PacketStream } from './async/packet-stream';
@@ -13,6 +13,8 @@ export type { BridgeAnswer, BridgeAudience, InlineOptions, TapOptions } from './
 export type { BridgeFilterFunction } from './bridge-run';
 export { BridgeStats, type BridgeDirectionStats } from './bridge-stats';
 export { Capture, CaptureBuilder } from './capture';
+export { ChannelCapture } from './channel';
+export { ChannelStats } from './channel-stats';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';

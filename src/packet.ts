@@ -152,18 +152,6 @@ export class Packet {
 
   /** A copy that outlives the batch. */
   toOwned(): OwnedPacket {
-    return {
-      data: Buffer.from(this.data),
-      length: this.length,
-      originalLength: this.originalLength,
-      timestamp: this.timestamp,
-      status: this.status,
-      direction: this.direction,
-      rxhash: this.rxhash,
-      vlanTci: this.vlanTci,
-      vlanTpid: this.vlanTpid,
-      protocol: this.protocol,
-      sourceAddress: this.sourceAddress,
-    };
+    return this.#batch.ownedAt(this.#index);
   }
 }

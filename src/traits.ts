@@ -3,13 +3,20 @@ import type { PacketBatch } from './batch';
 import type { CaptureStats } from './stats';
 import type { TxSlot } from './tx-slot';
 
+/** What batches can be read from. Any object of this shape may be the source of an `AsyncCapture`, whatever it reads. */
 export interface PacketSource {
+  /** A descriptor that is readable as long as `nextBatch` has something: a socket, a pipe, an eventfd. Waiting makes it non-blocking. */
   readonly fd: number;
+  /** Name of the interface, if there is one. */
+  readonly interface?: string;
+  /** The next batch without waiting, borrowed (valid until the next call) or owned; null when there is none. */
   nextBatch(): PacketBatch | null;
   /** Blocks the thread. */
   nextBatchBlocking(timeoutMs: number): PacketBatch | null;
   stats(): CaptureStats;
   cumulativeStats(): CaptureStats;
+  /** Gives everything back; a source without it is let go of as it is. */
+  close?(): void;
 }
 
 export interface PacketSink {

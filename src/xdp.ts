@@ -273,6 +273,11 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
 }
 
 /** @internal */
+export function isXdpSocket(value: unknown): value is XdpSocket {
+  return isSocket(value);
+}
+
+/** @internal */
 export function xdpHandle(socket: XdpSocket): XdpHandle {
   return handleOf(socket);
 }

@@ -16,6 +16,10 @@ const BLOCK = 256 * KIB;
 /** The ring that all readers get: 64 blocks hold 100 ms of 64-byte frames at full blast, but only 10 ms of 1500-byte ones, which get 80. */
 const blocksFor = (length) => (length > 256 ? 512 : 64);
 
+/** The same as options of the library. */
+export const optionsOf = (length) =>
+  JSON.stringify({ blockSize: BLOCK, blockCount: blocksFor(length), blockTimeoutMs: RETIRE_MS, fillRxhash: false });
+
 export const ringOf = (length) => `${BLOCK / KIB} KiB x ${blocksFor(length)}`;
 
 /** The C reader that ratios refer to: same ring as the library's. */
@@ -52,7 +56,7 @@ export function readers({ programs, network }, length) {
     [REFERENCE, c(BLOCK, count)],
     ['C rx3, 1 MiB blocks', c(MIB, (count * BLOCK) / MIB)],
   ]);
-  const options = JSON.stringify({ blockSize: BLOCK, blockCount: count, blockTimeoutMs: RETIRE_MS, fillRxhash: false });
+  const options = optionsOf(length);
   for (const [name, command] of Object.entries(ours)) all.set(name, [...receiver(command[0]), network.far, options, ...command.slice(1)]);
   for (const peer of ['cap', 'pcap']) if (installed(peer)) all.set(`npm ${peer}`, [...receiver(`npm-${peer}`), network.far]);
   return all;

@@ -4,7 +4,9 @@
 
 #include "bridge.h"
 #include "capture.h"
+#include "channel.h"
 #include "environment.h"
+#include "fd_watch.h"
 #include "injector.h"
 #include "interfaces.h"
 #include "xdp_socket.h"
@@ -27,6 +29,8 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("pageSize", static_cast<double>(::sysconf(_SC_PAGESIZE)));
   BridgeWrap::define(env, exports);
   CaptureWrap::define(env, exports);
+  ChannelWrap::define(env, exports);
+  FdWatchWrap::define(env, exports);
   InjectorWrap::define(env, exports);
   XdpWrap::define(env, exports);
   exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));

@@ -5,8 +5,6 @@
 #include "../core/packet_socket.h"
 #include "arguments.h"
 #include "bridge_answer.h"
-#include "listener.h"
-#include "loop_handle.h"
 #include "slab_buffer.h"
 
 namespace netring {
@@ -72,7 +70,9 @@ void BridgeWrap::define(Napi::Env env, Napi::Object exports) {
 }
 
 BridgeWrap::BridgeWrap(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<BridgeWrap>(info), environment_(Environment::of(info.Env())) {
+    : Napi::ObjectWrap<BridgeWrap>(info),
+      environment_(Environment::of(info.Env())),
+      thread_(info.Env(), environment_) {
   BridgeConfig config;
   if (!info[0].IsObject()) {
     Napi::TypeError::New(info.Env(), "config must be an object").ThrowAsJavaScriptException();
@@ -121,46 +121,27 @@ Bridge* BridgeWrap::opened(Napi::Env env) {
 void BridgeWrap::start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (opened(env) == nullptr) return;
-  uv_loop_t* loop = nullptr;
   Audience audience;
   if (!info[1].IsObject() || !read_audience(info[1].As<Napi::Object>(), &audience)) {
     if (!env.IsExceptionPending()) Napi::TypeError::New(env, "audience must be an object").ThrowAsJavaScriptException();
     return;
   }
-  if (wake_ != nullptr || !info[0].IsFunction() || napi_get_uv_event_loop(env, &loop) != napi_ok) {
+  if (thread_.is_on() || !info[0].IsFunction()) {
     Napi::TypeError::New(env, "start needs a listener, once").ThrowAsJavaScriptException();
     return;
   }
-  wake_ = open_handle<uv_async_t>(environment_, this, [loop](uv_async_t* async) {
-    return uv_async_init(loop, async, [](uv_async_t* handle) { static_cast<BridgeWrap*>(handle->data)->notify(); });
-  });
-  if (wake_ == nullptr) return environment_.raise(env, Status{ENOMEM, "uv_async_init"}, names_[0]);
-  listener_ = Napi::Persistent(info[0].As<Napi::Function>());
-  failure_ = 0;
   bridge_->set_audience(audience);
   bridge_->allow_run();
-  const auto body = [](void* self) {
-    auto* wrap = static_cast<BridgeWrap*>(self);
-    const auto wake = [](void* context) { uv_async_send(static_cast<BridgeWrap*>(context)->wake_); };
-    const Status ended = wrap->bridge_->run(wake, wrap);
-    wrap->failed_step_ = ended.step;
-    wrap->failure_ = ended.error;
-    if (!ended.ok()) wake(wrap);
+  const auto body = [](void* bridge, void (*notify)(void*), void* context) {
+    return static_cast<Bridge*>(bridge)->run(notify, context);
   };
-  const int error = uv_thread_create(&thread_, body, this);
-  if (error == 0) return;
-  close_handle(&wake_);
-  listener_.Reset();
-  environment_.raise(env, Status{-error, "pthread_create"}, names_[0]);
+  thread_.start(info[0].As<Napi::Function>(), body, bridge_.get(), names_[0]);
 }
 
 void BridgeWrap::end_thread() {
-  if (wake_ == nullptr) return;
+  if (!thread_.is_on()) return;
   bridge_->stop();
-  uv_thread_join(&thread_);
-  close_handle(&wake_);
-  // It holds on to this object.
-  listener_.Reset();
+  thread_.join();
 }
 
 void BridgeWrap::stop(const Napi::CallbackInfo& /*info*/) { end_thread(); }
@@ -189,20 +170,9 @@ bool BridgeWrap::read_audience(const Napi::Object& object, Audience* audience) {
   return true;
 }
 
-// Runs on the loop. The listener may close this object.
-void BridgeWrap::notify() {
-  const Napi::Env env = Env();
-  const Napi::HandleScope scope(env);
-  call_listener(env, listener_.Value(), {});
-}
+void BridgeWrap::ref(const Napi::CallbackInfo& /*info*/) { thread_.ref(true); }
 
-void BridgeWrap::ref(const Napi::CallbackInfo& /*info*/) {
-  if (wake_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(wake_));
-}
-
-void BridgeWrap::unref(const Napi::CallbackInfo& /*info*/) {
-  if (wake_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(wake_));
-}
+void BridgeWrap::unref(const Napi::CallbackInfo& /*info*/) { thread_.ref(false); }
 
 void BridgeWrap::set_filter(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -233,7 +203,7 @@ void BridgeWrap::statistics(const Napi::CallbackInfo& info) {
     return;
   }
   // The engine reads what the kernel counts while it runs.
-  if (wake_ == nullptr) bridge->read_kernel_counters();
+  if (!thread_.is_on()) bridge->read_kernel_counters();
   double* out = info[0].As<Napi::Float64Array>().Data();
   for (uint32_t which = 0; which < 2; ++which) {
     const DirectionCounters& counters = bridge->direction(which).counters();
@@ -289,16 +259,16 @@ Napi::Value BridgeWrap::answer(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value BridgeWrap::port_state(const Napi::CallbackInfo& info) {
-  const PortState state = bridge_ ? bridge_->port_state(which_of(info)) : PortState::kGone;
+  const LinkState state = bridge_ ? bridge_->port_state(which_of(info)) : LinkState::kGone;
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(state));
 }
 
 Napi::Value BridgeWrap::failed_step(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), failed_step_.load());
+  return Napi::String::New(info.Env(), thread_.failed_step());
 }
 
 Napi::Value BridgeWrap::failure(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), failure_.load());
+  return Napi::Number::New(info.Env(), thread_.failure());
 }
 
 // rx_a, tx_b, rx_b, tx_a: netring's BridgeHandles.

@@ -3,15 +3,14 @@
 #define NETRING_ADDON_BRIDGE_H_
 
 #include <napi.h>
-#include <uv.h>
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <string>
 
 #include "../core/bridge/bridge.h"
 #include "../core/slab_pool.h"
+#include "engine_thread.h"
 #include "environment.h"
 
 namespace netring {
@@ -47,19 +46,12 @@ class BridgeWrap : public Napi::ObjectWrap<BridgeWrap>, public Closable {
   bool read_config(const Napi::Object& object, BridgeConfig* config);
   Bridge* opened(Napi::Env env);
   void end_thread();
-  void notify();
 
   Environment& environment_;
   std::array<std::string, 2> names_;
   std::unique_ptr<Bridge> bridge_;
   std::shared_ptr<SlabPool> pool_ = std::make_shared<SlabPool>();
-  Napi::FunctionReference listener_;
-  // Open while the engine's thread runs.
-  uv_async_t* wake_ = nullptr;
-  uv_thread_t thread_{};
-  // errno with which the engine ended by itself, and what failed.
-  std::atomic<int> failure_{0};
-  std::atomic<const char*> failed_step_{""};
+  EngineThread thread_;
 };
 
 }  // namespace netring

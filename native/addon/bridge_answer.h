@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "../core/bridge/batch_queue.h"
+#include "../core/batches/batch_queue.h"
 
 namespace netring {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "capture_config.h"
 #include "slab_buffer.h"
 
 namespace netring {
@@ -50,7 +51,7 @@ CaptureWrap::CaptureWrap(const Napi::CallbackInfo& info)
     Napi::TypeError::New(info.Env(), "config must be an object").ThrowAsJavaScriptException();
     return;
   }
-  if (!read_config(info[0].As<Napi::Object>(), &config)) return;
+  if (!read_capture_config(info[0].As<Napi::Object>(), &config, &budget_.most_bytes)) return;
   name_ = config.interface;
   Result<std::unique_ptr<Capture>> opened = Capture::open(config);
   if (!opened.ok()) {
@@ -62,33 +63,6 @@ CaptureWrap::CaptureWrap(const Napi::CallbackInfo& info)
 }
 
 CaptureWrap::~CaptureWrap() { close_native(); }
-
-bool CaptureWrap::read_config(const Napi::Object& object, CaptureConfig* config) {
-  ConfigReader reader(object);
-  double fanout = -1;
-  uint32_t group = 0;
-  constexpr double kMostSafe = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
-  if (!reader.read("interface", &config->interface) || !reader.read("blockSize", &config->block_size) ||
-      !reader.read("blockCount", &config->block_count) || !reader.read("frameSize", &config->frame_size) ||
-      !reader.read("snapLen", &config->snap_len) || !reader.read("blockTimeoutMs", &config->block_timeout_ms) ||
-      !reader.read("fillRxhash", &config->fill_rxhash) || !reader.read("promiscuous", &config->promiscuous) ||
-      !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
-      !reader.read("busyPollUs", &config->busy_poll_us, INT32_MAX) || !reader.read("reuseport", &config->reuseport) ||
-      !reader.read("rcvbuf", &config->rcvbuf, INT32_MAX) || !reader.read("rcvbufForce", &config->rcvbuf_force) ||
-      !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) ||
-      !reader.read("fanout", &fanout, -1, UINT16_MAX) || !reader.read("fanoutGroup", &group, UINT16_MAX) ||
-      !reader.read("maxBufferedBytes", &budget_.most_bytes, 0, kMostSafe))
-    return false;
-  config->fanout = static_cast<int32_t>(fanout);
-  config->fanout_group = static_cast<uint16_t>(group);
-  // Division by the frame size and walking the blocks rely on these.
-  if (config->block_size < 4096 || config->block_count == 0 || config->frame_size == 0 ||
-      config->frame_size > config->block_size) {
-    Napi::RangeError::New(Env(), "ring geometry out of range").ThrowAsJavaScriptException();
-    return false;
-  }
-  return read_program(object.Get("filter"), &config->filter);
-}
 
 Capture* CaptureWrap::opened(Napi::Env env) {
   if (!capture_) Napi::TypeError::New(env, "the capture is closed").ThrowAsJavaScriptException();
@@ -103,16 +77,7 @@ Napi::Value CaptureWrap::geometry(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Capture* capture = opened(env);
   if (capture == nullptr) return env.Undefined();
-  Napi::Array warnings = Napi::Array::New(env);
-  for (const std::string& warning : capture->warnings()) warnings.Set(warnings.Length(), warning);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("blockSize", capture->block_size());
-  result.Set("blockCount", capture->block_count());
-  result.Set("frameSize", capture->frame_size());
-  result.Set("fanoutGroup", capture->fanout_group());
-  result.Set("linkType", static_cast<uint32_t>(capture_->link().info().link_type));
-  result.Set("warnings", warnings);
-  return result;
+  return describe_geometry(env, *capture);
 }
 
 Napi::Value CaptureWrap::interface_name(const Napi::CallbackInfo& info) {
@@ -228,7 +193,7 @@ void CaptureWrap::statistics(const Napi::CallbackInfo& info) {
     Napi::TypeError::New(info.Env(), "out must be a Float64Array of 8").ThrowAsJavaScriptException();
     return;
   }
-  const CaptureTotals& totals = capture->read_totals();
+  const CaptureTotals totals = capture->read_totals();
   double* out = info[0].As<Napi::Float64Array>().Data();
   out[0] = static_cast<double>(totals.received);
   out[1] = static_cast<double>(totals.drops);

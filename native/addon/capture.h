@@ -49,7 +49,6 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   void unref(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
-  bool read_config(const Napi::Object& object, CaptureConfig* config);
   // The capture, or null with an exception pending after close.
   Capture* opened(Napi::Env env);
   bool make_index(Napi::Env env);

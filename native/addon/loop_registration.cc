@@ -27,16 +27,20 @@ LoopRegistration::~LoopRegistration() { stop(); }
 int LoopRegistration::start(Napi::Function listener) {
   uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(env_, &loop) != napi_ok) return UV_EINVAL;
-  const auto poll_of = [loop](int fd) { return [loop, fd](uv_poll_t* poll) { return uv_poll_init(loop, poll, fd); }; };
+  int error = 0;
+  const auto poll_of = [loop, &error](int fd) {
+    return [loop, fd, &error](uv_poll_t* poll) { return error = uv_poll_init(loop, poll, fd); };
+  };
   socket_poll_ = open_handle<uv_poll_t>(environment_, this, poll_of(socket_));
-  link_poll_ = open_handle<uv_poll_t>(environment_, this, poll_of(link_->fd()));
+  if (link_ != nullptr) link_poll_ = open_handle<uv_poll_t>(environment_, this, poll_of(link_->fd()));
   delay_ =
       open_handle<uv_timer_t>(environment_, this, [loop](uv_timer_t* timer) { return uv_timer_init(loop, timer); });
-  if (socket_poll_ == nullptr || link_poll_ == nullptr || delay_ == nullptr) {
+  if (socket_poll_ == nullptr || (link_ != nullptr && link_poll_ == nullptr) || delay_ == nullptr) {
     stop();
-    return UV_ENOMEM;
+    return error != 0 ? error : UV_ENOMEM;
   }
   listener_ = Napi::Persistent(listener);
+  if (link_ == nullptr) return 0;
   return uv_poll_start(link_poll_, UV_READABLE, &LoopRegistration::on_link);
 }
 
@@ -102,6 +106,11 @@ void LoopRegistration::socket_ready(int status) {
     // every later poll() return at once. ENETDOWN is the link's business, which rtnetlink reports as well.
     polling_ = false;
     const int error = take_socket_error(socket_);
+    if (link_ == nullptr) {
+      // What it is is not known, nor whether the error goes away: who still waits asks again.
+      armed_ = false;
+      return emit(LoopEvent::kError, error == 0 || error == ENOTSOCK ? EIO : error);
+    }
     if (armed_ && !delayed_) poll_socket();
     if (error != 0 && error != ENETDOWN) return emit(LoopEvent::kError, error);
     return link_changed();

@@ -1,4 +1,4 @@
-// A handle's registration with the event loop: readiness of its socket, one event per request, and the state of its
+// A handle's registration with the event loop: readiness of its descriptor, one event per request, and the state of its
 // link.
 #ifndef NETRING_ADDON_LOOP_REGISTRATION_H_
 #define NETRING_ADDON_LOOP_REGISTRATION_H_
@@ -20,7 +20,7 @@ enum class LoopEvent : uint32_t { kReady = 0, kDown = 1, kUp = 2, kGone = 3, kEr
 // callbacks, so that the wrapper may be gone by then.
 class LoopRegistration {
  public:
-  // `events`: UV_READABLE or UV_WRITABLE. `link` outlives the registration.
+  // `events`: UV_READABLE or UV_WRITABLE. `link` outlives the registration; null for a descriptor that has none.
   LoopRegistration(Napi::Env env, int socket, int events, LinkWatch* link);
   ~LoopRegistration();
   LoopRegistration(const LoopRegistration&) = delete;

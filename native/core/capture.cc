@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "atomics.h"
 #include "clock.h"
@@ -161,6 +162,7 @@ BlockReader Capture::reader() const {
 }
 
 uint32_t Capture::count(const BlockCount& read) {
+  const std::scoped_lock lock(totals_mutex_);
   totals_.packets += read.packets;
   totals_.bytes += read.original_bytes;
   totals_.refiltered += read.refiltered;
@@ -191,24 +193,30 @@ Result<bool> Capture::wait(int timeout_ms) {
   // ever.
   const int64_t deadline = monotonic_ms() + timeout_ms;
   while (current_block() == nullptr) {
-    const int64_t now = monotonic_ms();
-    int64_t rest = timeout_ms < 0 ? -1 : std::max<int64_t>(deadline - now, 0);
-    if (link_.gone()) {
-      // The block that was being filled when the interface was deleted is retired by its timeout as ever.
-      if (gone_until_ms_ == 0) gone_until_ms_ = now + request_.tp_retire_blk_tov + kRetireSlackMs;
-      if (now >= gone_until_ms_) return Status{ENODEV, "poll"};
-      rest = rest < 0 ? gone_until_ms_ - now : std::min(rest, gone_until_ms_ - now);
-    }
-    pollfd polled[2] = {{socket_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
-    const int ready = ::poll(polled, link_.gone() ? 1 : 2, static_cast<int>(rest));
-    if (ready < 0 && errno != EINTR) return Status::failed("poll");
-    if (ready == 0 && !link_.gone()) return current_block() != nullptr;
-    if (ready == 0 && timeout_ms >= 0 && monotonic_ms() >= deadline) return current_block() != nullptr;
-    if (ready <= 0) continue;
-    if ((polled[0].revents & POLLERR) != 0) take_socket_error(socket_.get());
-    if (polled[1].revents != 0) link_.update();
+    const int64_t rest = timeout_ms < 0 ? -1 : std::max<int64_t>(deadline - monotonic_ms(), 0);
+    if (const Status s = doze(rest); !s.ok()) return s;
+    if (timeout_ms >= 0 && monotonic_ms() >= deadline) return current_block() != nullptr;
   }
   return true;
+}
+
+Status Capture::doze(int64_t timeout_ms, int interrupt) {
+  int64_t rest = timeout_ms < 0 ? -1 : std::min<int64_t>(timeout_ms, std::numeric_limits<int>::max());
+  if (link_.gone()) {
+    const int64_t now = monotonic_ms();
+    // The block that was being filled when the interface was deleted is retired by its timeout as ever.
+    if (gone_until_ms_ == 0) gone_until_ms_ = now + request_.tp_retire_blk_tov + kRetireSlackMs;
+    if (now >= gone_until_ms_) return Status{ENODEV, "poll"};
+    rest = rest < 0 ? gone_until_ms_ - now : std::min(rest, gone_until_ms_ - now);
+  }
+  // A negative descriptor is passed over.
+  pollfd polled[3] = {{socket_.get(), POLLIN, 0}, {link_.gone() ? -1 : link_.fd(), POLLIN, 0}, {interrupt, POLLIN, 0}};
+  const int ready = ::poll(polled, 3, static_cast<int>(rest));
+  if (ready < 0 && errno != EINTR) return Status::failed("poll");
+  if (ready <= 0) return {};
+  if ((polled[0].revents & POLLERR) != 0) take_socket_error(socket_.get());
+  if (polled[1].revents != 0) link_.update();
+  return {};
 }
 
 Status Capture::set_filter(std::vector<sock_filter> program) {
@@ -223,7 +231,8 @@ Status Capture::set_filter(std::vector<sock_filter> program) {
   return {};
 }
 
-const CaptureTotals& Capture::read_totals() {
+CaptureTotals Capture::read_totals() {
+  const std::scoped_lock lock(totals_mutex_);
   tpacket_stats_v3 statistics{};
   socklen_t size = sizeof statistics;
   if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,7 @@ struct CaptureConfig {
   std::vector<sock_filter> filter;
 };
 
-// Totals since open. The kernel clears its own on every read, so nobody else may read them.
+// Totals since open.
 struct CaptureTotals {
   uint64_t received = 0;  // passed the filter: delivered into the ring plus dropped
   uint64_t drops = 0;
@@ -58,9 +59,11 @@ class Capture {
 
   int fd() const { return socket_.get(); }
   LinkWatch& link() { return link_; }
+  const LinkWatch& link() const { return link_; }
   uint32_t block_size() const { return request_.tp_block_size; }
   uint32_t block_count() const { return request_.tp_block_nr; }
   uint32_t frame_size() const { return request_.tp_frame_size; }
+  uint32_t block_timeout_ms() const { return request_.tp_retire_blk_tov; }
   int fanout_group() const { return fanout_group_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
   // Shared with whoever looks at a block, so that memory a reader has carried away stays safe to touch.
@@ -77,12 +80,16 @@ class Capture {
   // Blocks until a block is retired. False after the timeout (-1: none); ENODEV when the interface is deleted and the
   // ring is empty.
   Result<bool> wait(int timeout_ms);
+  // One sleep of such a wait: ends with anything that may have changed, the link's state too, once `interrupt` is
+  // readable, or after the timeout. Not while a block is retired. ENODEV as above.
+  Status doze(int64_t timeout_ms, int interrupt = -1);
 
   // Swaps the filter without touching the ring. Packets that the old one has let in are judged by the new one as they
   // are read.
   Status set_filter(std::vector<sock_filter> program);
 
-  const CaptureTotals& read_totals();
+  // The kernel clears its counters on every read, so nobody else may read them. For any thread.
+  CaptureTotals read_totals();
 
  private:
   Capture(LinkWatch link, UniqueFd socket);
@@ -110,6 +117,7 @@ class Capture {
   std::vector<sock_filter> refilter_;
   uint32_t refilter_blocks_ = 0;
   int64_t gone_until_ms_ = 0;  // monotonic; 0 until a wait finds the interface gone
+  std::mutex totals_mutex_;
   CaptureTotals totals_;
 };
 

@@ -120,6 +120,11 @@ Result<LinkWatch> LinkWatch::open(const std::string& name) {
   return LinkWatch(std::move(*socket), std::move(*info));
 }
 
+LinkState LinkWatch::state() const {
+  if (gone_) return LinkState::kGone;
+  return info_.up() ? LinkState::kUp : LinkState::kDown;
+}
+
 bool LinkWatch::passes() const {
   if (!info_.up()) return false;
   ifreq request = named_request();

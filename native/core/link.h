@@ -33,6 +33,9 @@ struct LinkInfo {
 // is none.
 Result<LinkInfo> find_link(const std::string& name);
 
+// Mirrors PortState in src/native.ts.
+enum class LinkState : uint8_t { kUp, kDown, kGone };
+
 // Follows one interface by its index through rtnetlink. The index is the identity: a rename keeps it, and an interface
 // that is deleted and made again under the same name is another one.
 class LinkWatch {
@@ -45,6 +48,7 @@ class LinkWatch {
   int fd() const { return socket_.get(); }
   const LinkInfo& info() const { return info_; }
   bool gone() const { return gone_; }
+  LinkState state() const;
   // Whether frames can pass at this moment. Asks the kernel as well: when a carrier is lost it puts a queue that
   // swallows everything in place some ten milliseconds before rtnetlink reports the loss, and when it comes back that
   // queue stays until the report.

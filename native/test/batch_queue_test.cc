@@ -1,5 +1,5 @@
 // Batches on their way between the engine and JavaScript, played through on one thread.
-#include "../core/bridge/batch_queue.h"
+#include "../core/batches/batch_queue.h"
 
 #include <array>
 #include <cstring>
@@ -16,24 +16,21 @@ namespace {
 using Kind = BatchQueue::Kind;
 constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
 
-// A frame of `length` bytes behind its virtio_net header, in a made-up slot.
+// A frame of `length` bytes behind its virtio_net header.
 struct Frame {
   explicit Frame(uint32_t length, uint8_t fill = 0) : bytes(kVnetHeaderLength + length, fill) {
-    slot.tp_sec = 7;
-    slot.tp_nsec = 8;
-    received.slot = &slot;
-    received.address = &address;
+    record.length = record.original_length = length;
+    record.seconds = 7;
+    record.nanoseconds = 8;
   }
   const uint8_t* header() const { return bytes.data(); }
-  uint32_t length() const { return static_cast<uint32_t>(bytes.size()) - kVnetHeaderLength; }
+  const uint8_t* frame() const { return bytes.data() + kVnetHeaderLength; }
   std::vector<uint8_t> bytes;
-  tpacket2_hdr slot{};
-  sockaddr_ll address{};
-  ReceivedFrame received;
+  PacketRecord record{};
 };
 
 bool put(BatchQueue& queue, const Frame& frame, int64_t now = 0) {
-  return queue.reserve(frame.length(), now) && queue.append(frame.received, frame.header(), frame.length());
+  return queue.reserve(frame.record.length, now) && queue.append(frame.record, frame.frame(), frame.header());
 }
 
 uint64_t take(BatchQueue& queue) {
@@ -85,7 +82,7 @@ void refuses_a_frame_longer_than_was_reserved() {
   BatchQueue queue(Kind::kCopied, 1);
   EXPECT(queue.reserve(100, 0));
   const Frame huge(FrameBatch::kMostBytes + 1);
-  EXPECT(!queue.append(huge.received, huge.header(), huge.length()));
+  EXPECT(!queue.append(huge.record, huge.frame(), huge.header()));
   EXPECT(!put(queue, huge));
 }
 
@@ -103,8 +100,8 @@ void packs_what_packet_index_says() {
   EXPECT(batch.reset());
   const Frame first(60, 1);
   const Frame second(61, 2);
-  batch.append(first.received, first.header(), first.length());
-  batch.append(second.received, second.header(), second.length());
+  batch.append(first.record, first.frame(), first.header());
+  batch.append(second.record, second.frame(), second.header());
   std::vector<uint8_t> slab(batch.packed_size());
   batch.pack(slab.data(), 0x1'0000'0005);
   BatchHeader header{};

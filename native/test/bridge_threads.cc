@@ -130,9 +130,9 @@ void tells_of_a_link_that_goes() {
   if (!EXPECT(bridge.ok())) return;
   Engine engine(bridge->get());
   shell("ip link set wb down");
-  for (int i = 0; i < 200 && (*bridge)->port_state(1) != PortState::kDown; ++i) sleep_ms(20);
-  EXPECT((*bridge)->port_state(1) == PortState::kDown);
-  EXPECT((*bridge)->port_state(0) == PortState::kUp);
+  for (int i = 0; i < 200 && (*bridge)->port_state(1) != LinkState::kDown; ++i) sleep_ms(20);
+  EXPECT((*bridge)->port_state(1) == LinkState::kDown);
+  EXPECT((*bridge)->port_state(0) == LinkState::kUp);
   for (int i = 0; i < 50 && engine.changes.load() == 0; ++i) sleep_ms(20);
   EXPECT(engine.changes.load() > 0);
 }

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "../core/bridge/vnet_header.h"
+#include "../core/vnet_header.h"
 #include "../core/link.h"
 #include "../core/packet_socket.h"
 #include "check.h"

@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "../core/bridge/vnet_header.h"
+#include "../core/vnet_header.h"
 #include "check.h"
 
 namespace netring::test {

@@ -1,15 +1,18 @@
 /** A capture on the event loop: waits for blocks without blocking, reports the link's state. */
 import { EventEmitter } from 'node:events';
 import type { PacketBatch } from '../batch';
-import { Capture, captureHandle } from '../capture';
-import type { CaptureHandle } from '../capture-handle';
+import { Capture, captureHandle, isCapture } from '../capture';
 import { NetringError } from '../errors';
-import { LoopEvent, type NativeCaptureGeometry } from '../native';
+import { LoopEvent } from '../native';
 import type { Filter } from '../options/filter-program';
-import type { CaptureStats } from '../stats';
+import type { PacketSource } from '../traits';
+import { isXdpSocket, xdpHandle } from '../xdp';
 import { adopt, assertNotAdopted } from './adoption';
 import { PacketStream } from './packet-stream';
-import { ReceiveLoop, type ReadableGuard, type Yield } from './receive-loop';
+import { ReceiveLoop, type ReadableGuard } from './receive-loop';
+import { ForeignSource } from './sources/foreign-source';
+import { CaptureSource, XdpSource } from './sources/ring-source';
+import type { SourceHandle } from './sources/source-handle';
 import type { WaitOptions } from './wait-list';
 
 export interface AsyncCaptureEvents {
@@ -21,13 +24,17 @@ export interface AsyncCaptureEvents {
   error: [NetringError];
 }
 
-/** How much later than its timeout a block may come to be retired, in ms. */
-const RETIRE_SLACK_MS = 20;
+/** The ring of a source that has one; undefined for others. */
+export type SourceGeometry<S> = S extends { readonly geometry: infer Geometry } ? Geometry : undefined;
+/** What a source counts. */
+export type SourceStats<S extends PacketSource> = ReturnType<S['cumulativeStats']>;
 
 /**
- * An async shell around a `Capture`, which it takes over. Open, it keeps the process alive (see `unref`).
+ * An async shell around a source of packets, which it takes over: a `Capture`, an `XdpSocket` that receives, or any other `PacketSource`. Open, it
+ * keeps the process alive (see `unref`).
  *
- * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet. One reader at a time gets each batch.
+ * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet. One reader at a time gets each batch. What a source throws that
+ * is not ours comes out of the call that read; of its link nothing is known.
  *
  * @example Owned batches until enough is seen, or ten seconds have passed
  * ```ts
@@ -42,21 +49,21 @@ const RETIRE_SLACK_MS = 20;
  * }
  * ```
  */
-export class AsyncCapture<S extends Capture = Capture>
+export class AsyncCapture<S extends PacketSource = Capture>
   extends EventEmitter<AsyncCaptureEvents>
   implements AsyncIterable<PacketBatch>, AsyncDisposable
 {
-  readonly #handle: CaptureHandle;
+  readonly #handle: SourceHandle;
   readonly #receiving: ReceiveLoop;
 
-  /** Takes `source` over: using it afterwards is a TypeError. */
+  /** Takes `source` over: using it afterwards is a TypeError. Throws TypeError for what is no source. */
   constructor(source: S) {
     super();
     assertNotAdopted(source);
-    this.#handle = captureHandle(source);
-    const { reader, native: ring } = this.#handle;
-    this.#receiving = new ReceiveLoop(reader, this.#handle, ring, (since) => this.#mostGathering(since));
-    ring.watch((event, detail) => this.#onLoopEvent(event, detail));
+    const handle = (this.#handle = handleOf(source));
+    handle.assertOpen();
+    this.#receiving = new ReceiveLoop(handle.reader, handle, handle.registration, (since) => handle.mostGathering(since));
+    handle.registration.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);
   }
 
@@ -74,8 +81,8 @@ export class AsyncCapture<S extends Capture = Capture>
   get linkUp(): boolean {
     return this.#handle.linkUp;
   }
-  get geometry(): NativeCaptureGeometry {
-    return this.#handle.geometry;
+  get geometry(): SourceGeometry<S> {
+    return this.#handle.geometry as SourceGeometry<S>;
   }
   get warnings(): readonly string[] {
     return this.#handle.warnings;
@@ -116,24 +123,27 @@ export class AsyncCapture<S extends Capture = Capture>
     return this.#receiving.batches(() => assertNotAdopted(this));
   }
 
-  /** A Readable of owned batches with back-pressure; takes this capture over and closes it when it ends. */
-  intoStream(): PacketStream<S> {
+  /**
+   * A Readable of owned batches with back-pressure; takes this capture over and closes it when it ends. An abort destroys it with `signal.reason`.
+   */
+  intoStream(options: WaitOptions = {}): PacketStream<S> {
     assertNotAdopted(this);
+    options.signal?.throwIfAborted();
     this.#receiving.assertOpen();
     adopt(this);
-    return new PacketStream(this, { recv: (options) => this.#receiving.recv(options), close: () => this.#close() });
+    return new PacketStream(this, { recv: (wait) => this.#receiving.recv(wait), close: () => this.#close() }, options);
   }
 
   /** Counters since the last call of this method. */
-  stats(): CaptureStats {
-    return this.#handle.stats();
+  stats(): SourceStats<S> {
+    return this.#handle.stats() as SourceStats<S>;
   }
   /** Counters since open; readable after `close`. */
-  cumulativeStats(): CaptureStats {
-    return this.#handle.cumulativeStats();
+  cumulativeStats(): SourceStats<S> {
+    return this.#handle.cumulativeStats() as SourceStats<S>;
   }
 
-  /** As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. */
+  /** As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. TypeError for a source without filters. */
   async setFilter(filter: Filter | null): Promise<void> {
     this.#receiving.assertOpen();
     this.#handle.setFilter(filter);
@@ -141,11 +151,11 @@ export class AsyncCapture<S extends Capture = Capture>
 
   /** Lets the process end although the capture is open. */
   unref(): this {
-    if (!this.#handle.closed) this.#handle.native.unref();
+    if (!this.#handle.closed) this.#handle.registration.unref();
     return this;
   }
   ref(): this {
-    if (!this.#handle.closed) this.#handle.native.ref();
+    if (!this.#handle.closed) this.#handle.registration.ref();
     return this;
   }
 
@@ -165,17 +175,6 @@ export class AsyncCapture<S extends Capture = Capture>
     this.close();
   }
 
-  /**
-   * No longer than a packet may still wait after its block was filled, for the timeout is the highest latency the ring adds; and at most an eighth of
-   * the time in which the ring fills up.
-   */
-  #mostGathering({ elapsedMs, batches, lastFull }: Yield): number {
-    if (!lastFull) return 0;
-    const { geometry, settings } = this.#handle;
-    const perBlock = elapsedMs / batches;
-    return Math.min(settings.blockTimeoutMs - perBlock, (perBlock * geometry.blockCount) / 8);
-  }
-
   #onLoopEvent(event: LoopEvent, detail: number): void {
     switch (event) {
       case LoopEvent.Ready:
@@ -189,8 +188,7 @@ export class AsyncCapture<S extends Capture = Capture>
         break;
       case LoopEvent.Gone: {
         const gone = NetringError.io('ENODEV', `interface ${this.interface} is gone`, this.interface);
-        // The block that was being filled is retired by its timeout as ever: readers get it before they find the end.
-        this.#receiving.endAfter(this.#handle.settings.blockTimeoutMs + RETIRE_SLACK_MS, gone);
+        this.#receiving.endAfter(this.#handle.lastBatchMs, gone);
         this.emit('gone', gone);
         break;
       }
@@ -201,7 +199,14 @@ export class AsyncCapture<S extends Capture = Capture>
 
   /** A failure of the socket is never silent: who listens is told, and otherwise whoever waits. */
   #report(error: NetringError): void {
-    if (this.listenerCount('error') > 0) this.emit('error', error);
-    else this.#receiving.fail(error);
+    const heard = this.listenerCount('error') > 0;
+    if (!heard || this.#handle.errorEndsWaits) this.#receiving.fail(error);
+    if (heard) this.emit('error', error);
   }
+}
+
+function handleOf(source: PacketSource): SourceHandle {
+  if (isCapture(source)) return new CaptureSource(captureHandle(source));
+  if (isXdpSocket(source)) return new XdpSource(xdpHandle(source));
+  return new ForeignSource(source);
 }

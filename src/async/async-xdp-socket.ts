@@ -10,13 +10,11 @@ import { XdpSocket, xdpHandle } from '../xdp';
 import type { XdpHandle } from '../xdp-handle';
 import type { XdpSocketStats, XdpStats } from '../xdp-stats';
 import { adopt, assertNotAdopted } from './adoption';
-import { ReceiveLoop, type ReadableGuard, type Yield } from './receive-loop';
+import { gatheringOfChunks } from './gathering';
+import { ReceiveLoop, type ReadableGuard } from './receive-loop';
 import { SendLoop, type AsyncSendOptions, type SendReport } from './send-loop';
 import type { WaitOptions } from './wait-list';
 import { XdpStream } from './xdp-stream';
-
-/** Packets a millisecond from which on they are left to gather: below it a wake-up for each costs less than the latency is worth. */
-const BUSY_RATE = 64;
 
 export interface AsyncXdpSocketEvents {
   /** The link went down: waits for frames stay pending, what waits to be sent rejects with `ENETDOWN`. */
@@ -49,7 +47,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     const handle = (this.#handle = xdpHandle(source));
     handle.assertOpen();
     if (handle.receives)
-      this.#receiveLoop = new ReceiveLoop(handle.receiver(), handle, handle.native, (since) => mostGathering(since, handle.rxFrames));
+      this.#receiveLoop = new ReceiveLoop(handle.receiver(), handle, handle.native, (since) => gatheringOfChunks(since, handle.rxFrames));
     // Nothing tells of room: what the device is done with makes no descriptor writable.
     if (handle.sends) this.#sendLoop = new SendLoop(handle.sender());
     handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));
@@ -145,12 +143,13 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     return this.#receiving().batches(() => assertNotAdopted(this));
   }
 
-  /** A Readable of owned batches with back-pressure; takes this socket's receiving over and closes it when it ends. */
-  intoStream(): XdpStream<S> {
+  /** A Readable of owned batches with back-pressure; takes this socket's receiving over and closes it when it ends. An abort destroys it with `signal.reason`. */
+  intoStream(options: WaitOptions = {}): XdpStream<S> {
     const receiving = this.#receiving();
+    options.signal?.throwIfAborted();
     receiving.assertOpen();
     adopt(this);
-    return new XdpStream(this, { recv: (options) => receiving.recv(options), close: () => this.#close() });
+    return new XdpStream(this, { recv: (options) => receiving.recv(options), close: () => this.#close() }, options);
   }
 
   /**
@@ -278,13 +277,4 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     this.#receiveLoop?.fail(error);
     this.#sendLoop?.fail(error);
   }
-}
-
-/**
- * At most the time in which an eighth of the receiving chunks fills. A busy socket that is read at once yields some ten packets a wake-up, and owned
- * packets of 64 bytes cost 228 ns each; left to gather they cost 116 (a C reader: 139).
- */
-function mostGathering({ elapsedMs, packets }: Yield, rxFrames: number): number {
-  const perMs = packets / elapsedMs;
-  return perMs < BUSY_RATE ? 0 : rxFrames / 8 / perMs;
 }

@@ -16,12 +16,16 @@ export interface StreamSource {
 export class BatchStream extends Readable {
   readonly #source: StreamSource;
   readonly #ending = new AbortController();
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => void this.destroy(this.#signal?.reason as Error);
   #reading = false;
 
   /** @internal */
-  constructor(source: StreamSource) {
+  constructor(source: StreamSource, { signal }: WaitOptions) {
     super({ objectMode: true, highWaterMark: HIGH_WATER_MARK });
     this.#source = source;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
   override _read(): void {
@@ -31,6 +35,7 @@ export class BatchStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#signal?.removeEventListener('abort', this.#abort);
     this.#ending.abort(error ?? undefined);
     this.#source.close();
     callback(error);

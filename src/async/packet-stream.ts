@@ -1,19 +1,20 @@
-/** A capture as a Node stream. */
+/** A source of packets as a Node stream. */
 import type { Capture } from '../capture';
-import type { CaptureStats } from '../stats';
-import type { AsyncCapture } from './async-capture';
+import type { PacketSource } from '../traits';
+import type { AsyncCapture, SourceStats } from './async-capture';
 import { BatchStream, type StreamSource } from './batch-stream';
+import type { WaitOptions } from './wait-list';
 
 /**
  * A `Readable` in object mode that yields owned `PacketBatch`es. Its back-pressure is real: nobody reads, and the kernel's ring fills and counts
  * what it drops. Destroying it closes the capture.
  */
-export class PacketStream<S extends Capture = Capture> extends BatchStream {
+export class PacketStream<S extends PacketSource = Capture> extends BatchStream {
   readonly #capture: AsyncCapture<S>;
 
   /** @internal Use `AsyncCapture.intoStream`. */
-  constructor(capture: AsyncCapture<S>, source: StreamSource) {
-    super(source);
+  constructor(capture: AsyncCapture<S>, source: StreamSource, options: WaitOptions) {
+    super(source, options);
     this.#capture = capture;
   }
 
@@ -21,10 +22,10 @@ export class PacketStream<S extends Capture = Capture> extends BatchStream {
   get capture(): AsyncCapture<S> {
     return this.#capture;
   }
-  stats(): CaptureStats {
+  stats(): SourceStats<S> {
     return this.#capture.stats();
   }
-  cumulativeStats(): CaptureStats {
+  cumulativeStats(): SourceStats<S> {
     return this.#capture.cumulativeStats();
   }
 }

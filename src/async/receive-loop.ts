@@ -1,14 +1,15 @@
 /** Reading on the event loop: waits for batches without blocking, lets the rest of the process turn, keeps memory in bounds. */
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PacketBatch } from '../batch';
-import type { BatchReader } from '../batch-reader';
 import type { NetringError } from '../errors';
 import type { Owner } from '../owner';
+import type { Reader } from './sources/source-handle';
+import { TurnBudget } from './turn-budget';
 import { WaitList, type WaitOptions } from './wait-list';
 
 /**
- * Batches handed out before the event loop is let turn: a source at full rate would otherwise starve timers and sockets, and the slabs of owned
- * batches, which return on a turn of the loop, would pile up (1500-byte packets read by `tryRecv` without such a bound: 455 MB instead of 232).
+ * Batches handed out in one turn of the event loop. The slabs of owned batches return on a turn of the loop as well, and would pile up (1500-byte
+ * packets read by `tryRecv` without such a bound: 455 MB instead of 232).
  */
 const BATCHES_PER_TURN = 16;
 
@@ -43,15 +44,16 @@ export interface Yield {
 }
 
 export class ReceiveLoop {
-  readonly #reader: BatchReader;
+  readonly #reader: Reader;
   readonly #owner: Owner;
   readonly #readiness: Readiness;
   readonly #mostGathering: (since: Yield) => number;
   readonly guard: ReadableGuard = { nextBatch: () => (this.#owner.closed ? null : this.#seen(this.#reader.borrow())) };
   readonly #waiting = new WaitList();
-  readonly #closing = new AbortController();
+  /** Waits for memory. */
+  readonly #resting = new WaitList();
+  readonly #turn = new TurnBudget(BATCHES_PER_TURN);
   #ended: NetringError | undefined;
-  #readThisTurn = 0;
   #lastLook = 0;
   #batchesSinceLook = 0;
   #packetsSinceLook = 0;
@@ -59,7 +61,7 @@ export class ReceiveLoop {
   #lastBatch: NodeJS.Timeout | undefined;
 
   /** `mostGathering` tells for how many ms a ring that has yielded so much may be left alone. */
-  constructor(reader: BatchReader, owner: Owner, readiness: Readiness, mostGathering: (since: Yield) => number) {
+  constructor(reader: Reader, owner: Owner, readiness: Readiness, mostGathering: (since: Yield) => number) {
     this.#reader = reader;
     this.#owner = owner;
     this.#readiness = readiness;
@@ -99,7 +101,7 @@ export class ReceiveLoop {
   /** The next batch, owned, if there is one, memory for it, and one left of this turn's. */
   tryRecv(): PacketBatch | null {
     this.assertOpen();
-    return this.#readThisTurn < BATCHES_PER_TURN ? this.#counted(this.#take()) : null;
+    return this.#turn.exhausted ? null : this.#counted(this.#take());
   }
 
   /** Owned batches until the end. `assertUsable` is called before each. */
@@ -140,7 +142,7 @@ export class ReceiveLoop {
   close(reason: NetringError): void {
     clearTimeout(this.#lastBatch);
     this.#ended = reason;
-    this.#closing.abort(reason);
+    this.#resting.fail(reason);
     this.#waiting.fail(reason);
   }
 
@@ -165,7 +167,7 @@ export class ReceiveLoop {
   }
 
   async #next(options: WaitOptions, read: () => PacketBatch | null): Promise<PacketBatch> {
-    if (this.#readThisTurn >= BATCHES_PER_TURN) await nextTurn();
+    if (this.#turn.exhausted) await nextTurn();
     for (;;) {
       options.signal?.throwIfAborted();
       const batch = this.#counted(read());
@@ -175,10 +177,7 @@ export class ReceiveLoop {
   }
 
   #counted(batch: PacketBatch | null): PacketBatch | null {
-    if (batch !== null && this.#readThisTurn++ === 0)
-      setImmediate(() => {
-        this.#readThisTurn = 0;
-      });
+    if (batch !== null) this.#turn.spend();
     return batch;
   }
 
@@ -198,16 +197,16 @@ export class ReceiveLoop {
   }
 
   /** Live owned batches have reached `maxBufferedBytes`: waits, with the ring left alone, until the collector has returned some. */
-  async #roomForBatches({ signal }: WaitOptions): Promise<void> {
-    const ends = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  async #roomForBatches(options: WaitOptions): Promise<void> {
     for (let round = 0; this.#reader.stalled; round++) {
       this.#reader.reclaim(round);
+      const rested = this.#resting.wait(options);
+      // Also the turn of the loop on which Node runs the finalizers of what was just collected.
+      const timer = setTimeout(() => this.#resting.wake(), RECLAIM_PAUSES[Math.min(round, RECLAIM_PAUSES.length - 1)]);
       try {
-        // Also the turn of the loop on which Node runs the finalizers of what was just collected.
-        await pause(RECLAIM_PAUSES[Math.min(round, RECLAIM_PAUSES.length - 1)], undefined, { signal: ends });
-      } catch {
-        signal?.throwIfAborted();
-        this.assertOpen();
+        await rested;
+      } finally {
+        clearTimeout(timer);
       }
     }
   }

@@ -91,8 +91,8 @@ export class SendLoop {
       for (let ms = 1; ; ms = Math.min(2 * ms, 20)) {
         this.#assertUsable();
         if (this.#sender.drained) return;
-        await pause(ms, undefined, { ref: false });
-        end.signal.throwIfAborted();
+        // It rejects with an error of its own, not with the reason.
+        await pause(ms, undefined, { ref: false, signal: end.signal }).catch(() => end.signal.throwIfAborted());
       }
     } finally {
       clearTimeout(timer);

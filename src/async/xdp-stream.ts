@@ -3,14 +3,15 @@ import type { XdpSocket } from '../xdp';
 import type { XdpSocketStats, XdpStats } from '../xdp-stats';
 import type { AsyncXdpSocket } from './async-xdp-socket';
 import { BatchStream, type StreamSource } from './batch-stream';
+import type { WaitOptions } from './wait-list';
 
 /** As `PacketStream`: owned batches with real back-pressure. Destroying it closes the socket. */
 export class XdpStream<S extends XdpSocket = XdpSocket> extends BatchStream {
   readonly #socket: AsyncXdpSocket<S>;
 
   /** @internal Use `AsyncXdpSocket.intoStream`. */
-  constructor(socket: AsyncXdpSocket<S>, source: StreamSource) {
-    super(source);
+  constructor(socket: AsyncXdpSocket<S>, source: StreamSource, options: WaitOptions) {
+    super(source, options);
     this.#socket = socket;
   }
 

@@ -56,11 +56,6 @@ Result<UniqueFd> open_sender(int ifindex, uint32_t send_buffer, bool qdisc_bypas
   return socket;
 }
 
-PortState state_of(const LinkWatch& link) {
-  if (link.gone()) return PortState::kGone;
-  return link.info().up() ? PortState::kUp : PortState::kDown;
-}
-
 }  // namespace
 
 std::array<Bridge::Part, 6> Bridge::take_apart() {
@@ -81,7 +76,7 @@ Result<std::unique_ptr<Bridge>> Bridge::open(const BridgeConfig& config, uint32_
     Result<LinkWatch> link = LinkWatch::open(config.ports[*port].interface);
     if (!link.ok()) return link.status();
     bridge->opened_[*port] = link->info();
-    bridge->states_[*port] = state_of(*link);
+    bridge->states_[*port] = link->state();
     bridge->links_.push_back(std::move(*link));
   }
   for (*port = 0; *port < 2; ++*port) {
@@ -231,7 +226,7 @@ bool Bridge::update_links() {
   bool changed = false;
   for (uint32_t which = 0; which < 2; ++which) {
     links_[which].update();
-    const PortState state = state_of(links_[which]);
+    const LinkState state = links_[which].state();
     if (states_[which].exchange(state, std::memory_order_acq_rel) != state) changed = true;
   }
   return changed;

@@ -33,8 +33,6 @@ struct BridgeConfig {
   bool drop_link_local = false;
 };
 
-enum class PortState : uint8_t { kUp, kDown, kGone };
-
 class Bridge {
  public:
   // On failure `port` tells which of the two it was.
@@ -67,7 +65,7 @@ class Bridge {
   void wake();
   // Sets a filter for frames from now on and wakes the engine; any thread.
   void set_filter(uint32_t which, std::unique_ptr<BridgeFilter> filter);
-  PortState port_state(uint32_t which) const { return states_[which].load(std::memory_order_acquire); }
+  LinkState port_state(uint32_t which) const { return states_[which].load(std::memory_order_acquire); }
   const LinkInfo& link_at_open(uint32_t which) const { return opened_[which]; }
   // Reads the kernel's counters; while no engine runs.
   void read_kernel_counters();
@@ -91,7 +89,7 @@ class Bridge {
   std::array<std::unique_ptr<Receiver>, 2> receivers_;
   std::array<std::unique_ptr<Direction>, 2> directions_;
   UniqueFd event_;
-  std::array<std::atomic<PortState>, 2> states_{};
+  std::array<std::atomic<LinkState>, 2> states_{};
   // When the kernel's counters were last read, and whether frames have moved since.
   int64_t counted_at_ns_ = 0;
   bool counted_ = false;

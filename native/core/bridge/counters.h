@@ -2,20 +2,9 @@
 #ifndef NETRING_CORE_BRIDGE_COUNTERS_H_
 #define NETRING_CORE_BRIDGE_COUNTERS_H_
 
-#include <atomic>
-#include <cstdint>
+#include "../counter.h"
 
 namespace netring {
-
-// A counter with one writer, readable from any thread.
-class Counter {
- public:
-  void add(uint64_t count) { value_.store(get() + count, std::memory_order_relaxed); }
-  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
 
 // Every frame that the receiver was given is counted in exactly one of forwarded, filtered, too_large, ring_full,
 // errors and kernel_drops. The rest are beside this sum.

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "../clock.h"
-#include "vnet_header.h"
+#include "../vnet_header.h"
 
 namespace netring {
 
@@ -107,7 +107,7 @@ Direction::Progress Direction::step_inline(int64_t now_ns, uint32_t* moved) {
     if (!room) break;
     ++slots;
     bytes += frame.original_length;
-    if (accept(&frame, 0) && !inline_.append(frame, frame.header, frame.length)) counters_.errors.add(1);
+    if (accept(&frame, 0) && !inline_.append(frame.record(), frame.frame(), frame.header)) counters_.errors.add(1);
   }
   taken_ += slots;
   counters_.received.add(slots);
@@ -152,7 +152,7 @@ bool Direction::accept(ReceivedFrame* frame, uint32_t memory) {
 void Direction::tap(const ReceivedFrame& frame, int64_t now_ns) {
   if (--until_tapped_ != 0) return;
   until_tapped_ = audience_.tap_every;
-  if (!tap_.reserve(frame.length, now_ns) || !tap_.append(frame, frame.header, frame.length)) counters_.tap_shed.add(1);
+  if (!tap_.reserve(frame.length, now_ns) || !tap_.append(frame.record(), frame.frame(), frame.header)) counters_.tap_shed.add(1);
 }
 
 // Sends the batches that are answered or late, oldest first, a transmitter's worth at most. False when the port takes

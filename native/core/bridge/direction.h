@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "../link.h"
-#include "batch_queue.h"
+#include "../batches/batch_queue.h"
 #include "counters.h"
 #include "receiver.h"
 #include "transmitter.h"

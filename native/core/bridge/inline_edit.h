@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "vnet_header.h"
+#include "../vnet_header.h"
 
 namespace netring {
 

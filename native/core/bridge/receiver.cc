@@ -9,7 +9,7 @@
 
 #include "../atomics.h"
 #include "../packet_socket.h"
-#include "vnet_header.h"
+#include "../vnet_header.h"
 
 namespace netring {
 
@@ -35,6 +35,21 @@ constexpr uint32_t kBacklogPart = 2;
 }  // namespace
 
 uint8_t* ReceivedFrame::frame() const { return header + kVnetHeaderLength; }
+
+PacketRecord ReceivedFrame::record() const {
+  PacketRecord record{};
+  record.length = length;
+  record.original_length = length;
+  record.seconds = slot->tp_sec;
+  record.nanoseconds = slot->tp_nsec;
+  record.status = slot->tp_status;
+  record.vlan = tci | static_cast<uint32_t>(tpid) << 16;
+  record.meta =
+      protocol | static_cast<uint32_t>(packet_type) << 16 | static_cast<uint32_t>(address->sll_halen) << 24;
+  std::memcpy(&record.address_low, address->sll_addr, sizeof(uint32_t));
+  std::memcpy(&record.address_high, address->sll_addr + sizeof(uint32_t), sizeof(uint32_t));
+  return record;
+}
 
 // As in Capture: no protocol until all is set, so that no foreign frame gets in.
 Result<Receiver> Receiver::open(int ifindex, const ReceiverConfig& config, std::vector<std::string>* warnings) {

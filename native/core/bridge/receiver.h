@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../bpf.h"
+#include "../packet_index.h"
 #include "../resources.h"
 #include "../result.h"
 #include "backlog.h"
@@ -44,6 +45,8 @@ struct ReceivedFrame {
   uint32_t network_offset = 0;
 
   uint8_t* frame() const;
+  // As it would be sent: `length` bytes, whatever it was on the wire.
+  PacketRecord record() const;
 };
 
 class Receiver {

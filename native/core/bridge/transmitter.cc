@@ -6,7 +6,7 @@
 
 #include "../clock.h"
 #include "../packet_socket.h"
-#include "vnet_header.h"
+#include "../vnet_header.h"
 
 namespace netring {
 

@@ -1,7 +1,7 @@
-// Batches between the engine's thread, which fills them, and the thread of JavaScript, which takes copies of them and,
-// inline, answers. The engine never waits for the other side: the lock is held for some assignments, never for a copy.
-#ifndef NETRING_CORE_BRIDGE_BATCH_QUEUE_H_
-#define NETRING_CORE_BRIDGE_BATCH_QUEUE_H_
+// Batches between a thread of ours (the engine), which fills them, and that of JavaScript, which takes copies of them and,
+// on an inline bridge, answers. The engine never waits for the other side: the lock is held for some assignments, never for a copy.
+#ifndef NETRING_CORE_BATCHES_BATCH_QUEUE_H_
+#define NETRING_CORE_BATCHES_BATCH_QUEUE_H_
 
 #include <cstdint>
 #include <limits>
@@ -58,9 +58,9 @@ class BatchQueue {
   // Makes sure that a frame of `length` bytes can be appended; false when all batches are out.
   bool reserve(uint32_t length, int64_t now_ns);
   // False for a frame that is longer than was reserved and does not fit.
-  bool append(const ReceivedFrame& received, const uint8_t* header, uint32_t length) {
-    if (!filling_->frames.fits(length)) return false;
-    filling_->frames.append(received, header, length);
+  bool append(const PacketRecord& record, const uint8_t* frame, const uint8_t* header = nullptr) {
+    if (!filling_->frames.fits(record.length)) return false;
+    filling_->frames.append(record, frame, header);
     return true;
   }
   // Lets the other side have what was appended, if anything was.
@@ -116,4 +116,4 @@ class BatchQueue {
 
 }  // namespace netring
 
-#endif  // NETRING_CORE_BRIDGE_BATCH_QUEUE_H_
+#endif  // NETRING_CORE_BATCHES_BATCH_QUEUE_H_

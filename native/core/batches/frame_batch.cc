@@ -1,7 +1,5 @@
 #include "frame_batch.h"
 
-#include <arpa/inet.h>
-
 #include <cstring>
 #include <new>
 
@@ -15,27 +13,15 @@ bool FrameBatch::reset() {
   return memory_ != nullptr;
 }
 
-void FrameBatch::append(const ReceivedFrame& received, const uint8_t* header, uint32_t length) {
-  PacketRecord& record = memory_->records[count_];
-  const tpacket2_hdr& slot = *received.slot;
-  const sockaddr_ll& address = *received.address;
-  record.offset = used_;
-  record.length = length;
-  record.original_length = length;
-  record.seconds = slot.tp_sec;
-  record.nanoseconds = slot.tp_nsec;
-  record.status = slot.tp_status;
-  record.rxhash = 0;
-  record.vlan = received.tci | static_cast<uint32_t>(received.tpid) << 16;
-  record.meta = received.protocol | static_cast<uint32_t>(received.packet_type) << 16 |
-                static_cast<uint32_t>(address.sll_halen) << 24;
-  std::memcpy(&record.address_low, address.sll_addr, sizeof(uint32_t));
-  std::memcpy(&record.address_high, address.sll_addr + sizeof(uint32_t), sizeof(uint32_t));
-  std::memcpy(memory_->headers[count_], header, kVnetHeaderLength);
-  std::memcpy(memory_->bytes + used_, header + kVnetHeaderLength, length);
+void FrameBatch::append(const PacketRecord& record, const uint8_t* frame, const uint8_t* header) {
+  PacketRecord& own = memory_->records[count_];
+  own = record;
+  own.offset = used_;
+  if (header != nullptr) std::memcpy(memory_->headers[count_], header, kVnetHeaderLength);
+  std::memcpy(memory_->bytes + used_, frame, record.length);
   ++count_;
-  used_ += length;
-  original_bytes_ += length;
+  used_ += record.length;
+  original_bytes_ += record.original_length;
 }
 
 void FrameBatch::pack(uint8_t* slab, uint64_t sequence) const {

@@ -1,6 +1,6 @@
 // Frames copied off the wire, on their way to JavaScript. One thread writes a batch, any may read it afterwards.
-#ifndef NETRING_CORE_BRIDGE_FRAME_BATCH_H_
-#define NETRING_CORE_BRIDGE_FRAME_BATCH_H_
+#ifndef NETRING_CORE_BATCHES_FRAME_BATCH_H_
+#define NETRING_CORE_BATCHES_FRAME_BATCH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,8 +8,7 @@
 #include <span>
 
 #include "../packet_index.h"
-#include "receiver.h"
-#include "vnet_header.h"
+#include "../vnet_header.h"
 
 namespace netring {
 
@@ -22,8 +21,9 @@ class FrameBatch {
   // Empties it and sees to its memory. False when there is none.
   bool reset();
   bool fits(uint32_t length) const { return count_ < kMostFrames && length <= kMostBytes - used_; }
-  // Copies a frame that fits: `header` and the frame behind it as they would be sent, with what `received` tells of it.
-  void append(const ReceivedFrame& received, const uint8_t* header, uint32_t length);
+  // Copies a frame that fits, `record.length` bytes; `record.offset` means nothing. `header` is its virtio_net header,
+  // where it has one.
+  void append(const PacketRecord& record, const uint8_t* frame, const uint8_t* header = nullptr);
 
   uint32_t count() const { return count_; }
   uint8_t* frame(uint32_t i) const { return memory_->bytes + memory_->records[i].offset; }
@@ -51,4 +51,4 @@ class FrameBatch {
 
 }  // namespace netring
 
-#endif  // NETRING_CORE_BRIDGE_FRAME_BATCH_H_
+#endif  // NETRING_CORE_BATCHES_FRAME_BATCH_H_

@@ -1,8 +1,8 @@
 // The virtio_net header that PACKET_VNET_HDR puts before a frame: what the sender left to its hardware, which a bridge
 // has to carry along. Without it a frame between two local endpoints arrives with half a checksum, and a super-frame
 // (up to 64 KiB that the egress is to cut into segments) does not fit the link at all.
-#ifndef NETRING_CORE_BRIDGE_VNET_HEADER_H_
-#define NETRING_CORE_BRIDGE_VNET_HEADER_H_
+#ifndef NETRING_CORE_VNET_HEADER_H_
+#define NETRING_CORE_VNET_HEADER_H_
 
 #include <linux/if_ether.h>
 
@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../frame_limit.h"
+#include "frame_limit.h"
 
 namespace netring {
 
@@ -81,4 +81,4 @@ inline bool link_takes(const FrameLimit& limit, const uint8_t* header, const uin
 
 }  // namespace netring
 
-#endif  // NETRING_CORE_BRIDGE_VNET_HEADER_H_
+#endif  // NETRING_CORE_VNET_HEADER_H_
