@@ -21,6 +21,9 @@ export interface AsyncCaptureEvents {
   error: [NetringError];
 }
 
+/** Packets in a millisecond from which on an immediate capture lets them gather: fewer than that are not worth a millisecond. */
+const GATHERS_FROM = 32;
+
 /** How much later than its timeout a block may come to be retired, in ms. */
 const RETIRE_SLACK_MS = 20;
 
@@ -154,11 +157,13 @@ export class AsyncCapture<S extends Capture = Capture>
 
   /**
    * No longer than a packet may still wait after its block was filled, for the timeout is the highest latency the ring adds; and at most an eighth of
-   * the time in which the ring fills up.
+   * the time in which the ring fills up. Of an immediate capture a millisecond, and only when so much comes that a wake-up for every few packets
+   * would leave the loop no time for anything else.
    */
-  #mostGathering({ elapsedMs, batches, lastFull }: Yield): number {
-    if (!lastFull) return 0;
+  #mostGathering({ elapsedMs, batches, packets, lastFull }: Yield): number {
     const { geometry, settings } = this.#handle;
+    if (settings.latency === 'immediate') return packets > GATHERS_FROM * elapsedMs ? 1 : 0;
+    if (!lastFull) return 0;
     const perBlock = elapsedMs / batches;
     return Math.min(settings.blockTimeoutMs - perBlock, (perBlock * geometry.blockCount) / 8);
   }
@@ -177,7 +182,8 @@ export class AsyncCapture<S extends Capture = Capture>
       case LoopEvent.Gone: {
         const gone = NetringError.io('ENODEV', `interface ${this.interface} is gone`, this.interface);
         // The block that was being filled is retired by its timeout as ever: readers get it before they find the end.
-        this.#receiving.endAfter(this.#handle.settings.blockTimeoutMs + RETIRE_SLACK_MS, gone);
+        const { latency, blockTimeoutMs } = this.#handle.settings;
+        this.#receiving.endAfter((latency === 'immediate' ? 0 : blockTimeoutMs) + RETIRE_SLACK_MS, gone);
         this.emit('gone', gone);
         break;
       }
