@@ -147,11 +147,11 @@ export class PacketBatch implements Iterable<Packet> {
   get interface(): string {
     return this.#interface;
   }
-  /** The kernel's block sequence number. Gaps do not tell losses: the kernel freezes a full ring and counts, see the statistics. */
+  /** The kernel's block sequence number. With latency immediate the batches are numbered. Gaps do not tell losses: the kernel freezes a full ring and counts, see the statistics. */
   get seqNum(): number {
     return this.#header[Header.SequenceHigh]! * TWO_TO_32 + this.#header[Header.SequenceLow]!;
   }
-  /** The block was retired by its timeout, not because it was full. */
+  /** The block was retired by its timeout, not because it was full. With latency immediate: the batch is all that had come by then. */
   get timedOut(): boolean {
     return (this.#header[Header.Flags]! & 1) !== 0;
   }

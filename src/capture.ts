@@ -22,7 +22,8 @@ export class CaptureBuilder extends CaptureSetters {
 }
 
 /**
- * A TPACKET_V3 receive ring on one interface (Documentation/networking/packet_mmap.rst).
+ * A receive ring on one interface (Documentation/networking/packet_mmap.rst): TPACKET_V3, whose batches are retired blocks, or with latency
+ * `immediate` TPACKET_V2, whose batches hold what has come so far, and may be of one packet.
  *
  * Needs CAP_NET_RAW. Link-down is no error: frames come again once the link is up.
  *

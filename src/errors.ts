@@ -24,7 +24,7 @@ export interface NativeFailure {
   /** A system call (`socket`, `mmap`, `bind`, `poll`), or the name of a socket option, of a command of bpf(2) or of an option. */
   step: string;
   interface: string;
-  /** What the kernel has said besides; empty when it has not. */
+  /** What the kernel has said besides, or the network namespace that was asked for; empty when there is neither. */
   detail?: string;
 }
 
@@ -72,7 +72,11 @@ export class NetringError extends Error {
     const hint = remedyFor(code, step);
     const isOption = /^(SO|PACKET|XDP)_/.test(step);
     const details: ErrorDetails = { code, errno, interface: interfaceName, hint, ...(isOption ? { option: step } : { syscall: step }) };
-    if (step === 'if_nametoindex') return new NetringError('InterfaceNotFound', `interface not found: ${interfaceName}`, details);
+    if (step === 'netns' || step === 'setns') return namespaceError(step, code, detail, details);
+    if (step === 'if_nametoindex') {
+      const inside = detail === '' ? '' : ` in the network namespace ${detail}`;
+      return new NetringError('InterfaceNotFound', `interface not found: ${interfaceName}${inside}`, details);
+    }
     if (step === 'socket' && (code === 'EPERM' || code === 'EACCES'))
       return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_NET_RAW)', details);
     const where = interfaceName === '' ? '' : ` on ${interfaceName}`;
@@ -93,6 +97,20 @@ export class NetringError extends Error {
     if (isOption) return new NetringError('SockOpt', `setsockopt(${step}) failed${where}: ${code}`, details);
     return new NetringError('Io', `${step} failed${where}: ${code}`, details);
   }
+}
+
+/** Why a network namespace could not be entered. */
+function namespaceError(step: string, code: string, netns: string, details: ErrorDetails): NetringError {
+  if (code === 'ENOENT') return new NetringError('InterfaceNotFound', `network namespace not found: ${netns}`, details);
+  if (code === 'EINVAL') return NetringError.config(`netns ${JSON.stringify(netns)} is no network namespace`, 'netns');
+  if (code === 'EACCES') return new NetringError('PermissionDenied', `no access to the network namespace ${netns}`, details);
+  if (code === 'EPERM')
+    return new NetringError(
+      'PermissionDenied',
+      `insufficient privileges (need CAP_SYS_ADMIN to enter the network namespace ${netns})`,
+      details,
+    );
+  return new NetringError('Io', `${step} failed for the network namespace ${netns}: ${code}`, details);
 }
 
 /** What the native core calls an instruction that looks at more than the frame. */

@@ -20,6 +20,7 @@ export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
 export type { NativeCaptureGeometry as CaptureGeometry } from './native';
+export type { NamespaceOptions } from './network-namespace';
 export type { BpfInsn, Filter } from './options/filter-program';
 export type { BridgeOptions, CaptureOptions, InjectorOptions, XdpOptions } from './options/generated/builders';
 export type {
@@ -27,6 +28,7 @@ export type {
   BridgeDirection,
   FanoutFlag,
   FanoutMode,
+  Latency,
   RingProfile,
   TimestampSource,
   XdpAttach,

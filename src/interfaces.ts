@@ -1,7 +1,8 @@
-/** The network interfaces of the process's namespace. Needs no privilege. */
+/** The network interfaces of a namespace. Those of the process's own need no privilege. */
 import { constants } from 'node:os';
 import { NetringError } from './errors';
 import { native, type NativeInterface } from './native';
+import { checkNamespace, type NamespaceOptions } from './network-namespace';
 
 /** One interface: its index, MTU in bytes, speed in Mbit/s (0 unknown), receive queues, and what goes through it. */
 export interface InterfaceInfo extends NativeInterface {
@@ -13,10 +14,13 @@ export interface InterfaceInfo extends NativeInterface {
 const IFF_UP = 1 << 0;
 const IFF_LOOPBACK = 1 << 3;
 
-/** All interfaces, in the kernel's order. Throws `NetringError` kind `Io` when the kernel refuses to tell. */
-export function interfaces(): InterfaceInfo[] {
+/**
+ * All interfaces, in the kernel's order. Throws `NetringError`: `Io` when the kernel refuses to tell, `InterfaceNotFound` / `PermissionDenied` for a
+ * namespace that is not there or may not be entered.
+ */
+export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
   return native()
-    .interfaces()
+    .interfaces(checkNamespace(options))
     .map((entry) => ({
       ...entry,
       up: (entry.flags & IFF_UP) !== 0 && entry.carrier,
@@ -25,9 +29,15 @@ export function interfaces(): InterfaceInfo[] {
 }
 
 /** The interface of that name. Throws `NetringError` kind `InterfaceNotFound`. */
-export function interfaceInfo(name: string): InterfaceInfo {
+export function interfaceInfo(name: string, options: NamespaceOptions = {}): InterfaceInfo {
   if (typeof name !== 'string') throw new TypeError(`the interface name must be a string, got ${typeof name}`);
-  const found = interfaces().find((entry) => entry.name === name);
-  if (found === undefined) throw NetringError.fromNative({ errno: constants.errno.ENODEV, step: 'if_nametoindex', interface: name });
+  const found = interfaces(options).find((entry) => entry.name === name);
+  if (found === undefined)
+    throw NetringError.fromNative({
+      errno: constants.errno.ENODEV,
+      step: 'if_nametoindex',
+      interface: name,
+      detail: String(options.netns ?? ''),
+    });
   return found;
 }

@@ -42,7 +42,7 @@ export const enum Header {
   FirstNanoseconds = 5,
   LastSeconds = 6,
   LastNanoseconds = 7,
-  /** Bit 0: the block was retired by its timeout. */
+  /** Bit 0: the block was retired by its timeout, or the batch ended by what had come so far. */
   Flags = 8,
   /** Sum of the original lengths in bytes, low and high word. */
   OriginalLow = 9,
@@ -52,8 +52,16 @@ export const enum Header {
 }
 export const HEADER_WORDS = 16;
 
+/** The network namespace to work in. */
+export interface NativeNamespace {
+  /** What errors call it. */
+  netns: string;
+  /** Of a file of nsfs; empty: the process's own namespace. */
+  netnsPath: string;
+}
+
 /** Everything the core needs to open a receive ring. Values are already checked; the addon re-checks types and sizes only. */
-export interface NativeCaptureConfig {
+export interface NativeCaptureConfig extends NativeNamespace {
   interface: string;
   blockSize: number;
   blockCount: number;
@@ -61,6 +69,8 @@ export interface NativeCaptureConfig {
   /** 0: no truncation. */
   snapLen: number;
   blockTimeoutMs: number;
+  /** Slots of one frame each, readable at once, instead of blocks. */
+  immediate: boolean;
   fillRxhash: boolean;
   promiscuous: boolean;
   ignoreOutgoing: boolean;
@@ -116,7 +126,7 @@ export const CAPTURE_COUNTERS = 8;
 
 /** Kinds of events a handle on the event loop reports. */
 export const enum LoopEvent {
-  /** What `arm()` waited for: the ring has a retired block, or the socket takes frames again. One event per `arm()`. */
+  /** What `arm()` waited for: the ring has a batch, or the socket takes frames again. One event per `arm()`. */
   Ready = 0,
   /** The link is administratively down or has no carrier. */
   Down = 1,
@@ -158,7 +168,7 @@ export interface NativeReceiver {
   wait(timeoutMs: number): boolean;
 }
 
-/** A receive ring, whose batches are its blocks. Throws `NetringError`. */
+/** A receive ring, whose batches are its blocks, or what has come so far. Throws `NetringError`. */
 export interface NativeCapture extends NativeWatchable, NativeReceiver {
   readonly fd: number;
   readonly geometry: NativeCaptureGeometry;
@@ -226,7 +236,7 @@ export interface NativeFdWatch extends NativeWatchable {
   close(): void;
 }
 
-export interface NativeInjectorConfig {
+export interface NativeInjectorConfig extends NativeNamespace {
   interface: string;
   frameSize: number;
   frameCount: number;
@@ -494,7 +504,7 @@ export interface NativeAddon {
   Bridge: new (config: NativeBridgeConfig) => NativeBridge;
   /** With `sharedUmem` the socket's frames lie in that one's UMEM: same interface, same queue. */
   XdpSocket: new (config: NativeXdpConfig, sharedUmem?: NativeXdpSocket) => NativeXdpSocket;
-  interfaces(): NativeInterface[];
+  interfaces(where: NativeNamespace): NativeInterface[];
   readonly pageSize: number;
 }
 

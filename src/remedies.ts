@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 export type EnvironmentKind = 'home-assistant' | 'kubernetes' | 'docker' | 'systemd' | 'shell';
-export type Capability = 'NET_RAW' | 'NET_ADMIN' | 'IPC_LOCK' | 'BPF' | 'PERFMON';
+export type Capability = 'NET_RAW' | 'NET_ADMIN' | 'SYS_ADMIN' | 'IPC_LOCK' | 'BPF' | 'PERFMON';
 
 /** What tells where the process runs; replaceable for tests. */
 export interface EnvironmentSources {
@@ -30,7 +30,14 @@ export interface EnvironmentFacts {
 }
 
 /** Bits of the sets in /proc/self/status, linux/capability.h. */
-const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = { NET_ADMIN: 12n, NET_RAW: 13n, IPC_LOCK: 14n, PERFMON: 38n, BPF: 39n };
+const CAPABILITY_BIT: Readonly<Record<Capability, bigint>> = {
+  NET_ADMIN: 12n,
+  NET_RAW: 13n,
+  IPC_LOCK: 14n,
+  SYS_ADMIN: 21n,
+  PERFMON: 38n,
+  BPF: 39n,
+};
 
 const THIS_PROCESS: EnvironmentSources = {
   env: process.env,
@@ -90,11 +97,17 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
     case 'EACCES':
       if (step === 'socket' || NEEDS_NET_ADMIN.has(step))
         return permission(NEEDS_NET_ADMIN.has(step) ? 'NET_ADMIN' : 'NET_RAW', facts ?? environmentFacts());
+      if (step === 'setns') return permission('SYS_ADMIN', facts ?? environmentFacts());
       if (step.startsWith('BPF_') && code === 'EPERM') return permission('BPF', facts ?? environmentFacts());
       // The verifier's word for a program whose pointers it lets only the privileged move.
       if (step === 'BPF_PROG_LOAD')
         return mayMovePointers(facts ?? environmentFacts()) ? '' : permission('PERFMON', facts ?? environmentFacts());
+      if (step === 'netns')
+        return "no access to the network namespace\nThat of another user's process needs CAP_SYS_PTRACE; a name does not (ip netns attach <name> <pid>).";
       return XDP_REMEDIES[`${code} ${step}`] ?? '';
+    case 'ENOENT':
+      if (step !== 'netns') return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      return 'no such network namespace\nip netns list tells the names; a process id is that of a running process in it; a container has its namespace as a path or as that of its first process.';
     case 'EAFNOSUPPORT':
       return addressFamily(step, facts ?? environmentFacts());
     case 'ENOMEM':
@@ -176,9 +189,8 @@ function addressFamily(step: string, { kind, unit }: EnvironmentFacts): string {
   return `${family} is refused\n${dropIn(unit, [`RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_PACKET AF_NETLINK${family === 'AF_XDP' ? ' AF_XDP' : ''}`])}`;
 }
 
-const CAP_SYS_ADMIN = 1n << 21n;
-
-const mayMovePointers = ({ effective }: EnvironmentFacts): boolean => (effective & ((1n << CAPABILITY_BIT.PERFMON) | CAP_SYS_ADMIN)) !== 0n;
+const mayMovePointers = ({ effective }: EnvironmentFacts): boolean =>
+  (effective & ((1n << CAPABILITY_BIT.PERFMON) | (1n << CAPABILITY_BIT.SYS_ADMIN))) !== 0n;
 
 function permission(capability: Capability, facts: EnvironmentFacts): string {
   return [
@@ -231,6 +243,8 @@ const NEEDED: Readonly<Record<Capability, readonly Capability[]>> = {
   NET_RAW: ['NET_RAW'],
   // All that the others are asked for beside needs a socket as well.
   NET_ADMIN: ['NET_RAW', 'NET_ADMIN'],
+  // To enter a network namespace, and to open a socket in it.
+  SYS_ADMIN: ['NET_RAW', 'SYS_ADMIN'],
   // A filter that looks behind a header of variable length wants the last one.
   BPF: ['NET_RAW', 'NET_ADMIN', 'BPF', 'PERFMON'],
   PERFMON: ['NET_RAW', 'NET_ADMIN', 'BPF', 'PERFMON'],

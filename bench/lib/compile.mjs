@@ -12,6 +12,7 @@ const programs = {
   rx3: ['reader', 'ring'],
   witness: ['reader', 'ring'],
   forward: ['reader', 'ring'],
+  latency: ['reader'],
   tx: [],
   live: [],
   xdp_rx: ['reader', 'xdp'],

@@ -71,8 +71,8 @@ function busy() {
   answer({ busy: false, packetsMeanwhile: totals.packets - packets });
 }
 
-/** Answers `mark` (start counting here), `stop`, `idle`, `busy`, and the commands that the receiver adds. */
-export function serve({ drops, commands = {} }) {
+/** Answers `mark` (start counting here), `stop` (with what `summary` adds), `idle`, `busy`, and the commands that the receiver adds. */
+export function serve({ drops, summary = () => ({}), commands = {} }) {
   let cpu = processCpuNs();
   let dropped = drops();
   const all = {
@@ -85,7 +85,8 @@ export function serve({ drops, commands = {} }) {
     },
     async stop() {
       await drained();
-      answer({ ...totals, drops: drops() - dropped, cpuNs: processCpuNs() - cpu, ...residentBytes() });
+      const cpuNs = processCpuNs() - cpu;
+      answer({ ...totals, drops: drops() - dropped, cpuNs, ...residentBytes(), ...summary() });
       process.exit(0);
     },
     idle,

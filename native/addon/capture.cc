@@ -1,22 +1,11 @@
 #include "capture.h"
 
-#include <algorithm>
-
 #include "arguments.h"
 #include "capture_config.h"
+#include "namespace_argument.h"
 #include "slab_buffer.h"
 
 namespace netring {
-
-namespace {
-
-// Bytes of slab that the batch of a block can need at most. The block's own length is a bound for header, records and
-// frames together, because what the kernel puts before each frame is longer than a record and the re-inserted tag.
-size_t slab_bytes(const tpacket_block_desc& block, size_t block_size) {
-  return std::min<size_t>(block.hdr.bh1.blk_len, block_size);
-}
-
-}  // namespace
 
 void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Capture", DefineClass(env, "Capture",
@@ -51,11 +40,14 @@ CaptureWrap::CaptureWrap(const Napi::CallbackInfo& info)
     Napi::TypeError::New(info.Env(), "config must be an object").ThrowAsJavaScriptException();
     return;
   }
-  if (!read_capture_config(info[0].As<Napi::Object>(), &config, &budget_.most_bytes)) return;
+  NamespaceArgument netns;
+  if (!read_capture_config(info[0].As<Napi::Object>(), &config, &budget_.most_bytes) ||
+      !netns.read(info[0].As<Napi::Object>()))
+    return;
   name_ = config.interface;
-  Result<std::unique_ptr<Capture>> opened = Capture::open(config);
+  Result<std::unique_ptr<Capture>> opened = in_namespace(netns.path, [&config] { return Capture::open(config); });
   if (!opened.ok()) {
-    environment_.raise(info.Env(), opened.status(), name_);
+    environment_.raise(info.Env(), opened.status(), name_, netns.shown);
     return;
   }
   capture_ = std::move(*opened);
@@ -88,9 +80,7 @@ Napi::Value CaptureWrap::link_up(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), capture_ && !capture_->link().gone() && capture_->link().info().up());
 }
 
-bool CaptureWrap::make_index(Napi::Env env) {
-  return lease_.make_index(env, capture_->block_size() / kLeastPacketFootprint);
-}
+bool CaptureWrap::make_index(Napi::Env env) { return lease_.make_index(env, capture_->ring().most_packets()); }
 
 Napi::Value CaptureWrap::header(const Napi::CallbackInfo& info) {
   if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();
@@ -106,22 +96,20 @@ Napi::Value CaptureWrap::borrow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Capture* capture = opened(env);
   if (capture == nullptr || !make_index(env) || !lease_.assert_none(env)) return env.Undefined();
-  uint8_t* block = nullptr;
-  // A block of which the new filter leaves nothing is no batch.
+  LentBatch lent;
+  // A batch of which the new filter leaves nothing is none.
   for (;;) {
-    block = capture->current_block();
-    if (block == nullptr) return env.Null();
-    if (capture->index_current(lease_.header_words(), lease_.records()) != 0) break;
-    capture->release_block();
+    const WaitingBatch waiting = capture->waiting();
+    if (waiting.packets == 0) return env.Null();
+    if (capture->lend(waiting, lease_.header_words(), lease_.records(), &lent) != 0) break;
   }
-  const Napi::Value buffer =
-      lease_.lend(env, capture->ring(), static_cast<size_t>(block - capture->ring()->data()), capture->block_size());
-  if (buffer.IsUndefined()) capture->release_block();
+  const Napi::Value buffer = lease_.lend(env, lent.memory, lent.offset, lent.length);
+  if (buffer.IsUndefined()) capture->release();
   return buffer;
 }
 
 void CaptureWrap::release(const Napi::CallbackInfo& info) {
-  if (lease_.end(info.Env()) && capture_) capture_->release_block();
+  if (lease_.end(info.Env()) && capture_) capture_->release();
 }
 
 Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
@@ -129,20 +117,16 @@ Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
   Capture* capture = opened(env);
   if (capture == nullptr || !lease_.assert_none(env)) return env.Undefined();
   for (;;) {
-    uint8_t* block = capture->current_block();
-    if (block == nullptr) return env.Null();
-    const auto* descriptor = reinterpret_cast<const tpacket_block_desc*>(block);
-    const size_t index_bytes =
-        sizeof(BatchHeader) + packets_in_block(descriptor, capture->block_size()) * sizeof(PacketRecord);
-    const size_t needed = slab_bytes(*descriptor, capture->block_size());
-    const SlabPool::Slab slab = budget_.take(env, name_, needed);
+    const WaitingBatch waiting = capture->waiting();
+    if (waiting.packets == 0) return env.Null();
+    const size_t index_bytes = sizeof(BatchHeader) + waiting.packets * sizeof(PacketRecord);
+    const SlabPool::Slab slab = budget_.take(env, name_, waiting.slab_bytes);
     if (slab.data == nullptr) return env.Undefined();
     auto* header = reinterpret_cast<BatchHeader*>(slab.data);
     auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
-    const uint32_t packets =
-        capture->copy_current(header, records, slab.data + index_bytes, static_cast<uint32_t>(slab.size - index_bytes));
+    const uint32_t packets = capture->copy(waiting, header, records, slab.data + index_bytes,
+                                           static_cast<uint32_t>(slab.size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
-    capture->release_block();
     if (packets != 0) return wrap_slab(env, budget_.pool(), slab, index_bytes + header->byte_length);
     budget_.pool()->give_back(slab);
   }
@@ -154,10 +138,7 @@ Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
   if (!capture_) return Napi::Boolean::New(info.Env(), false);
-  const uint8_t* block = capture_->current_block();
-  const size_t needed =
-      block == nullptr ? 0 : slab_bytes(*reinterpret_cast<const tpacket_block_desc*>(block), capture_->block_size());
-  return Napi::Boolean::New(info.Env(), budget_.room_for(needed));
+  return Napi::Boolean::New(info.Env(), budget_.room_for(capture_->waiting().slab_bytes));
 }
 
 Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {

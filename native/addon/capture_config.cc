@@ -11,8 +11,8 @@ bool read_capture_config(const Napi::Object& object, CaptureConfig* config, doub
   if (!reader.read("interface", &config->interface) || !reader.read("blockSize", &config->block_size) ||
       !reader.read("blockCount", &config->block_count) || !reader.read("frameSize", &config->frame_size) ||
       !reader.read("snapLen", &config->snap_len) || !reader.read("blockTimeoutMs", &config->block_timeout_ms) ||
-      !reader.read("fillRxhash", &config->fill_rxhash) || !reader.read("promiscuous", &config->promiscuous) ||
-      !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
+      !reader.read("immediate", &config->immediate) || !reader.read("fillRxhash", &config->fill_rxhash) ||
+      !reader.read("promiscuous", &config->promiscuous) || !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
       !reader.read("busyPollUs", &config->busy_poll_us, INT32_MAX) || !reader.read("reuseport", &config->reuseport) ||
       !reader.read("rcvbuf", &config->rcvbuf, INT32_MAX) || !reader.read("rcvbufForce", &config->rcvbuf_force) ||
       !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) ||
@@ -34,9 +34,9 @@ Napi::Object describe_geometry(Napi::Env env, const Capture& capture) {
   Napi::Array warnings = Napi::Array::New(env);
   for (const std::string& warning : capture.warnings()) warnings.Set(warnings.Length(), warning);
   Napi::Object result = Napi::Object::New(env);
-  result.Set("blockSize", capture.block_size());
-  result.Set("blockCount", capture.block_count());
-  result.Set("frameSize", capture.frame_size());
+  result.Set("blockSize", capture.ring().block_size());
+  result.Set("blockCount", capture.ring().block_count());
+  result.Set("frameSize", capture.ring().frame_size());
   result.Set("fanoutGroup", capture.fanout_group());
   result.Set("linkType", static_cast<uint32_t>(capture.link().info().link_type));
   result.Set("warnings", warnings);

@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "capture_config.h"
 #include "frame_arguments.h"
+#include "namespace_argument.h"
 
 namespace netring {
 
@@ -46,14 +47,17 @@ ChannelWrap::ChannelWrap(const Napi::CallbackInfo& info)
     return;
   }
   ChannelConfig config;
-  if (!read_capture_config(info[0].As<Napi::Object>(), &config.capture, &config.most_bytes)) return;
+  NamespaceArgument netns;
+  if (!read_capture_config(info[0].As<Napi::Object>(), &config.capture, &config.most_bytes) ||
+      !netns.read(info[0].As<Napi::Object>()))
+    return;
   config.capacity = info[1].As<Napi::Number>().Uint32Value();
   name_ = config.capture.interface;
   Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, kBatchOffset + FrameBatch::kMostPacked);
   if (env.IsExceptionPending()) return;
-  Result<std::unique_ptr<Channel>> opened = Channel::open(config);
+  Result<std::unique_ptr<Channel>> opened = in_namespace(netns.path, [&config] { return Channel::open(config); });
   if (!opened.ok()) {
-    environment_.raise(env, opened.status(), name_);
+    environment_.raise(env, opened.status(), name_, netns.shown);
     return;
   }
   channel_ = std::move(*opened);

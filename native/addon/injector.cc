@@ -5,6 +5,7 @@
 #include "arguments.h"
 #include "frame_arguments.h"
 #include "mapped_buffer.h"
+#include "namespace_argument.h"
 
 namespace netring {
 
@@ -45,11 +46,12 @@ InjectorWrap::InjectorWrap(const Napi::CallbackInfo& info)
     throw_type(info.Env(), "config must be an object");
     return;
   }
-  if (!read_config(info[0].As<Napi::Object>(), &config)) return;
+  NamespaceArgument netns;
+  if (!read_config(info[0].As<Napi::Object>(), &config) || !netns.read(info[0].As<Napi::Object>())) return;
   name_ = config.interface;
-  Result<std::unique_ptr<Injector>> opened = Injector::open(config);
+  Result<std::unique_ptr<Injector>> opened = in_namespace(netns.path, [&config] { return Injector::open(config); });
   if (!opened.ok()) {
-    environment_.raise(info.Env(), opened.status(), name_);
+    environment_.raise(info.Env(), opened.status(), name_, netns.shown);
     return;
   }
   injector_ = std::move(*opened);

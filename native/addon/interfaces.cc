@@ -2,14 +2,22 @@
 
 #include "../core/interface_list.h"
 #include "environment.h"
+#include "frame_arguments.h"
+#include "namespace_argument.h"
 
 namespace netring {
 
 Napi::Value Interfaces(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Result<std::vector<Interface>> interfaces = list_interfaces();
+  NamespaceArgument netns;
+  if (!info[0].IsObject()) {
+    throw_type(env, "the argument must be an object");
+    return env.Undefined();
+  }
+  if (!netns.read(info[0].As<Napi::Object>())) return env.Undefined();
+  Result<std::vector<Interface>> interfaces = in_namespace(netns.path, [] { return list_interfaces(); });
   if (!interfaces.ok()) {
-    Environment::of(env).raise(env, interfaces.status(), "");
+    Environment::of(env).raise(env, interfaces.status(), "", netns.shown);
     return env.Undefined();
   }
   Napi::Array list = Napi::Array::New(env, interfaces->size());

@@ -5,7 +5,7 @@
 
 namespace netring {
 
-// `interfaces(): NativeInterface[]` of src/native.ts.
+// `interfaces(where): NativeInterface[]` of src/native.ts.
 Napi::Value Interfaces(const Napi::CallbackInfo& info);
 
 }  // namespace netring

@@ -9,9 +9,10 @@
 #include <cstring>
 #include <limits>
 
-#include "atomics.h"
+#include "block_ring.h"
 #include "clock.h"
 #include "packet_socket.h"
+#include "slot_ring.h"
 
 namespace netring {
 
@@ -22,6 +23,8 @@ constexpr int kFanoutIgnoreOutgoing = 0x4000;
 
 // How much later than its timeout a block may come to be retired.
 constexpr int64_t kRetireSlackMs = 20;
+
+constexpr uint64_t kPacketsBetweenLooks = 1 << 22;
 
 }  // namespace
 
@@ -46,7 +49,6 @@ Status Capture::configure(const CaptureConfig& config) {
   const auto packet_option = [fd](int option, int value, const char* name) {
     return set_option(fd, SOL_PACKET, option, value, name);
   };
-  if (const Status s = packet_option(PACKET_VERSION, TPACKET_V3, "PACKET_VERSION"); !s.ok()) return s;
   if (const Status s = packet_option(PACKET_RESERVE, kVlanTagLength, "PACKET_RESERVE"); !s.ok()) return s;
   if (config.timestamp_flags != 0) {
     const Status s = packet_option(PACKET_TIMESTAMP, static_cast<int>(config.timestamp_flags), "PACKET_TIMESTAMP");
@@ -71,7 +73,9 @@ Status Capture::configure(const CaptureConfig& config) {
   if (!config.filter.empty()) {
     if (const Status s = attach_filter(fd, config.filter); !s.ok()) return s;
   }
-  if (const Status s = set_up_ring(config); !s.ok()) return s;
+  Result<std::unique_ptr<ReceiveRing>> ring = open_ring(config);
+  if (!ring.ok()) return ring.status();
+  ring_ = std::move(*ring);
   if (const Status s = bind_packet_socket(fd, link_.info().index, ETH_P_ALL); !s.ok()) return s;
   // Binding to an interface that is down works and leaves ENETDOWN behind; frames come once it is up.
   take_socket_error(fd);
@@ -87,28 +91,16 @@ bool Capture::ignores_outgoing(const CaptureConfig& config) const {
   return config.ignore_outgoing || (link_.info().flags & IFF_LOOPBACK) != 0;
 }
 
-Status Capture::set_up_ring(const CaptureConfig& config) {
-  request_.tp_block_size = config.block_size;
-  request_.tp_frame_size = config.frame_size;
-  request_.tp_retire_blk_tov = config.block_timeout_ms;
-  request_.tp_feature_req_word = config.fill_rxhash ? TP_FT_REQ_FILL_RXHASH : 0;
-  const uint32_t least = std::max(config.block_count / 4, 1U);
-  for (uint32_t count = config.block_count;; count = std::max(count * 3 / 4, least)) {
-    request_.tp_block_nr = count;
-    request_.tp_frame_nr = config.block_size / config.frame_size * count;
-    if (::setsockopt(socket_.get(), SOL_PACKET, PACKET_RX_RING, &request_, sizeof request_) == 0) break;
-    // Blocks are physically contiguous; a smaller ring is better than none.
-    if (errno != ENOMEM || count == least) return Status::failed("PACKET_RX_RING");
-  }
-  if (request_.tp_block_nr != config.block_count)
-    warnings_.push_back("ring of " + std::to_string(request_.tp_block_nr) + " instead of " +
-                        std::to_string(config.block_count) + " blocks: not enough memory");
-  // No MAP_LOCKED: ring pages are the kernel's and never swapped, and the flag would only demand CAP_IPC_LOCK.
-  const size_t size = static_cast<size_t>(request_.tp_block_size) * request_.tp_block_nr;
-  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, socket_.get(), 0);
-  if (memory == MAP_FAILED) return Status::failed("mmap");
-  ring_ = std::make_shared<Mapping>(static_cast<uint8_t*>(memory), size);
-  return {};
+Result<std::unique_ptr<ReceiveRing>> Capture::open_ring(const CaptureConfig& config) {
+  if (!config.immediate)
+    return BlockRing::open(
+        socket_.get(),
+        {config.block_size, config.block_count, config.frame_size, config.block_timeout_ms, config.fill_rxhash},
+        &warnings_);
+  return SlotRing::open(
+      socket_.get(),
+      {config.block_size, config.block_count, config.frame_size, config.snap_len, config.rcvbuf != 0, config.filter},
+      &warnings_);
 }
 
 Status Capture::join_fanout(const CaptureConfig& config) {
@@ -129,73 +121,44 @@ Status Capture::join_fanout(const CaptureConfig& config) {
 Capture::~Capture() {
   // A view of a block that was carried away keeps the mapping and with it the socket: silence it first.
   const sock_filter refuse_all[] = {{BPF_RET | BPF_K, 0, 0, 0}};
-  if (ring_ && ring_.use_count() > 1) (void)attach_filter(socket_.get(), refuse_all);
+  if (ring_ && ring_->outlives_socket()) (void)attach_filter(socket_.get(), refuse_all);
   if (promiscuous_) (void)set_promiscuous(socket_.get(), link_.info().index, false);
 }
 
-tpacket_block_desc* Capture::block_at(uint32_t index) const {
-  return reinterpret_cast<tpacket_block_desc*>(ring_->data() + static_cast<size_t>(index) * request_.tp_block_size);
-}
-
-bool Capture::retired(uint32_t index) const {
-  return (load_acquire(&block_at(index)->hdr.bh1.block_status) & TP_STATUS_USER) != 0;
-}
-
-uint8_t* Capture::current_block() {
-  // Bounded: a kernel that retires empty blocks (before 3.19) could otherwise lead us round the ring for ever.
-  for (uint32_t i = 0; i < request_.tp_block_nr; ++i) {
-    if (!retired(current_)) return nullptr;
-    tpacket_block_desc* block = block_at(current_);
-    if (block->hdr.bh1.num_pkts != 0) return reinterpret_cast<uint8_t*>(block);
-    release_block();
-  }
-  return nullptr;
-}
-
-BlockReader Capture::reader() const {
-  BlockReader reader;
+RingReader Capture::reader() const {
+  RingReader reader;
   reader.snap_len = snap_len_;
   reader.interface_index = static_cast<uint32_t>(link_.info().index);
   reader.link_type = link_.info().link_type;
-  if (refilter_blocks_ != 0) reader.refilter = refilter_;
   return reader;
 }
 
-uint32_t Capture::count(const BlockCount& read) {
+uint32_t Capture::count(const BatchCount& read) {
   const std::scoped_lock lock(totals_mutex_);
   totals_.packets += read.packets;
   totals_.bytes += read.original_bytes;
   totals_.refiltered += read.refiltered;
+  if (totals_.packets - packets_at_look_ > kPacketsBetweenLooks) look_at_kernel();
   return read.packets;
 }
 
-uint32_t Capture::index_current(BatchHeader* header, PacketRecord* records) {
-  return count(
-      index_block(reinterpret_cast<uint8_t*>(block_at(current_)), request_.tp_block_size, reader(), header, records));
+uint32_t Capture::copy(const WaitingBatch& waiting, BatchHeader* header, PacketRecord* records, uint8_t* bytes,
+                       uint32_t capacity) {
+  return count(ring_->copy(reader(), waiting, header, records, bytes, capacity));
 }
 
-uint32_t Capture::copy_current(BatchHeader* header, PacketRecord* records, uint8_t* bytes, uint32_t capacity) {
-  return count(copy_block(reinterpret_cast<uint8_t*>(block_at(current_)), request_.tp_block_size, reader(), header,
-                          records, bytes, capacity));
-}
-
-void Capture::release_block() {
-  store_release(&block_at(current_)->hdr.bh1.block_status, TP_STATUS_KERNEL);
-  current_ = current_ + 1 == request_.tp_block_nr ? 0 : current_ + 1;
-  // The kernel counts in 32 bits, which wrap after an hour at a million frames a second. Once round the ring is soon
-  // enough.
-  if (current_ == 0) read_totals();
-  if (refilter_blocks_ != 0) --refilter_blocks_;
+uint32_t Capture::lend(const WaitingBatch& waiting, BatchHeader* header, PacketRecord* records, LentBatch* out) {
+  return count(ring_->lend(reader(), waiting, header, records, out));
 }
 
 Result<bool> Capture::wait(int timeout_ms) {
   // The deadline is kept across interruptions: restarting the full timeout would let a regular signal stretch it for
   // ever.
   const int64_t deadline = monotonic_ms() + timeout_ms;
-  while (current_block() == nullptr) {
+  while (waiting().packets == 0) {
     const int64_t rest = timeout_ms < 0 ? -1 : std::max<int64_t>(deadline - monotonic_ms(), 0);
     if (const Status s = doze(rest); !s.ok()) return s;
-    if (timeout_ms >= 0 && monotonic_ms() >= deadline) return current_block() != nullptr;
+    if (timeout_ms >= 0 && monotonic_ms() >= deadline) return waiting().packets != 0;
   }
   return true;
 }
@@ -205,7 +168,7 @@ Status Capture::doze(int64_t timeout_ms, int interrupt) {
   if (link_.gone()) {
     const int64_t now = monotonic_ms();
     // The block that was being filled when the interface was deleted is retired by its timeout as ever.
-    if (gone_until_ms_ == 0) gone_until_ms_ = now + request_.tp_retire_blk_tov + kRetireSlackMs;
+    if (gone_until_ms_ == 0) gone_until_ms_ = now + ring_->timeout_ms() + kRetireSlackMs;
     if (now >= gone_until_ms_) return Status{ENODEV, "poll"};
     rest = rest < 0 ? gone_until_ms_ - now : std::min(rest, gone_until_ms_ - now);
   }
@@ -221,18 +184,20 @@ Status Capture::doze(int64_t timeout_ms, int interrupt) {
 
 Status Capture::set_filter(std::vector<sock_filter> program) {
   if (const Status s = attach_filter(socket_.get(), program); !s.ok()) return s;
-  // Blocks that are retired now, the one being filled, and one more for a frame that another CPU was just putting into
-  // the ring when the filter was swapped: any of them may hold what the old filter let in. Judging a frame twice by the
-  // new one changes nothing.
-  uint32_t blocks = 2;
-  for (uint32_t i = current_; blocks < request_.tp_block_nr && retired(i); i = (i + 1) % request_.tp_block_nr) ++blocks;
-  refilter_ = std::move(program);
-  refilter_blocks_ = blocks;
+  ring_->refilter(std::move(program));
   return {};
 }
 
 CaptureTotals Capture::read_totals() {
   const std::scoped_lock lock(totals_mutex_);
+  look_at_kernel();
+  return totals_;
+}
+
+// The kernel counts in 32 bits, which wrap after an hour at a million frames a second.
+void Capture::look_at_kernel() {
+  packets_at_look_ = totals_.packets;
+  // A TPACKET_V2 socket fills in no more than the first two.
   tpacket_stats_v3 statistics{};
   socklen_t size = sizeof statistics;
   if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0) {
@@ -240,7 +205,6 @@ CaptureTotals Capture::read_totals() {
     totals_.drops += statistics.tp_drops;
     totals_.freezes += statistics.tp_freeze_q_cnt;
   }
-  return totals_;
 }
 
 }  // namespace netring

@@ -1,5 +1,4 @@
-// A TPACKET_V3 receive ring on one interface: opened in an order that lets no foreign or unfiltered frame in, read
-// block by block.
+// A receive ring on one interface: opened in an order that lets no foreign or unfiltered frame in, read batch by batch.
 #ifndef NETRING_CORE_CAPTURE_H_
 #define NETRING_CORE_CAPTURE_H_
 
@@ -12,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "block.h"
 #include "link.h"
+#include "receive_ring.h"
 #include "resources.h"
 #include "result.h"
 
@@ -21,6 +20,8 @@ namespace netring {
 
 struct CaptureConfig {
   std::string interface;
+  // Frames are read as they come, instead of by the block.
+  bool immediate = false;
   uint32_t block_size = 0;
   uint32_t block_count = 0;
   uint32_t frame_size = 0;
@@ -51,6 +52,7 @@ struct CaptureTotals {
 
 class Capture {
  public:
+  // In the calling thread's network namespace.
   static Result<std::unique_ptr<Capture>> open(const CaptureConfig& config);
   // Closes. Memory under a borrowed block may outlive this: see `ring`.
   ~Capture();
@@ -60,24 +62,20 @@ class Capture {
   int fd() const { return socket_.get(); }
   LinkWatch& link() { return link_; }
   const LinkWatch& link() const { return link_; }
-  uint32_t block_size() const { return request_.tp_block_size; }
-  uint32_t block_count() const { return request_.tp_block_nr; }
-  uint32_t frame_size() const { return request_.tp_frame_size; }
-  uint32_t block_timeout_ms() const { return request_.tp_retire_blk_tov; }
+  const ReceiveRing& ring() const { return *ring_; }
   int fanout_group() const { return fanout_group_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
-  // Shared with whoever looks at a block, so that memory a reader has carried away stays safe to touch.
-  const std::shared_ptr<Mapping>& ring() const { return ring_; }
 
-  // The oldest retired block that holds packets, or null. Stays the same until `release_block`.
-  uint8_t* current_block();
-  // Reads the current block in place, or as a copy; see block.h.
-  uint32_t index_current(BatchHeader* header, PacketRecord* records);
-  uint32_t copy_current(BatchHeader* header, PacketRecord* records, uint8_t* bytes, uint32_t capacity);
-  // Gives the current block back to the kernel and goes on to the next.
-  void release_block();
+  // The batch that would be read next.
+  WaitingBatch waiting() { return ring_->waiting(); }
+  // Reads the batch that `waiting` has just told of, as a copy or on loan; see receive_ring.h. Returns its packets.
+  uint32_t copy(const WaitingBatch& waiting, BatchHeader* header, PacketRecord* records, uint8_t* bytes,
+                uint32_t capacity);
+  uint32_t lend(const WaitingBatch& waiting, BatchHeader* header, PacketRecord* records, LentBatch* out);
+  // Ends the loan.
+  void release() { ring_->release(); }
 
-  // Blocks until a block is retired. False after the timeout (-1: none); ENODEV when the interface is deleted and the
+  // Blocks until there is a batch. False after the timeout (-1: none); ENODEV when the interface is deleted and the
   // ring is empty.
   Result<bool> wait(int timeout_ms);
   // One sleep of such a wait: ends with anything that may have changed, the link's state too, once `interrupt` is
@@ -95,30 +93,26 @@ class Capture {
   Capture(LinkWatch link, UniqueFd socket);
   Status configure(const CaptureConfig& config);
   bool ignores_outgoing(const CaptureConfig& config) const;
-  Status set_up_ring(const CaptureConfig& config);
+  Result<std::unique_ptr<ReceiveRing>> open_ring(const CaptureConfig& config);
   Status join_fanout(const CaptureConfig& config);
-  BlockReader reader() const;
-  uint32_t count(const BlockCount& read);
-  tpacket_block_desc* block_at(uint32_t index) const;
-  bool retired(uint32_t index) const;
+  RingReader reader() const;
+  uint32_t count(const BatchCount& read);
+  void look_at_kernel();
 
-  // Destroyed in reverse order: the mapping before the socket, which stays alive in the kernel, promiscuous and filling
-  // the ring, until both are gone.
+  // Destroyed in reverse order: the ring's mapping before the socket, which stays alive in the kernel, promiscuous and
+  // filling the ring, until both are gone.
   LinkWatch link_;
   UniqueFd socket_;
-  std::shared_ptr<Mapping> ring_;
-  tpacket_req3 request_{};
+  std::unique_ptr<ReceiveRing> ring_;
   bool promiscuous_ = false;
   int fanout_group_ = -1;
   uint32_t snap_len_ = 0;
   std::vector<std::string> warnings_;
 
-  uint32_t current_ = 0;
-  std::vector<sock_filter> refilter_;
-  uint32_t refilter_blocks_ = 0;
   int64_t gone_until_ms_ = 0;  // monotonic; 0 until a wait finds the interface gone
   std::mutex totals_mutex_;
   CaptureTotals totals_;
+  uint64_t packets_at_look_ = 0;
 };
 
 }  // namespace netring

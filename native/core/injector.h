@@ -30,6 +30,7 @@ struct InjectorConfig {
 
 class Injector {
  public:
+  // In the calling thread's network namespace.
   static Result<std::unique_ptr<Injector>> open(const InjectorConfig& config);
 
   // The socket of the batches; writable when it takes frames again.

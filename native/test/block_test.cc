@@ -15,7 +15,7 @@ struct Read {
   BatchHeader header{};
   std::vector<PacketRecord> records;
   std::vector<uint8_t> bytes;
-  BlockCount count;
+  BatchCount count;
 
   std::vector<uint8_t> frame(size_t i) const {
     const PacketRecord& record = records[i];
@@ -23,7 +23,7 @@ struct Read {
   }
 };
 
-Read index(Block& block, const BlockReader& reader = {}) {
+Read index(Block& block, const RingReader& reader = {}) {
   Read read;
   read.records.resize(packets_in_block(block.descriptor(), block.size()));
   read.count = index_block(block.data(), block.size(), reader, &read.header, read.records.data());
@@ -32,7 +32,7 @@ Read index(Block& block, const BlockReader& reader = {}) {
   return read;
 }
 
-Read copy(Block& block, const BlockReader& reader = {}, uint32_t capacity = kBlockSize) {
+Read copy(Block& block, const RingReader& reader = {}, uint32_t capacity = kBlockSize) {
   Read read;
   read.records.resize(packets_in_block(block.descriptor(), block.size()));
   read.bytes.resize(capacity);
@@ -115,7 +115,7 @@ void a_tag_needs_both_addresses() {
 
 void snap_len_counts_without_the_tag() {
   Block block({{bytes(200, 1)}, {bytes(200, 2), 200, TP_STATUS_USER | TP_STATUS_VLAN_VALID, 5, 0}});
-  BlockReader reader;
+  RingReader reader;
   reader.snap_len = 64;
   const Read read = copy(block, reader);
   EXPECT_EQ(read.records[0].length, 64U);
@@ -131,7 +131,7 @@ void refilter_takes_out_what_the_new_filter_refuses() {
                                  {BPF_RET | BPF_K, 0, 0, 40},
                                  {BPF_RET | BPF_K, 0, 0, 0}};
   Block block({{bytes(60, 1)}, {bytes(60, 2)}, {bytes(60, 3)}});
-  BlockReader reader;
+  RingReader reader;
   reader.refilter = program;
   const Read read = copy(block, reader);
   EXPECT_EQ(read.count.packets, 1U);

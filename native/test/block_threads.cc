@@ -35,7 +35,7 @@ void blocks_pass_between_kernel_and_reader() {
     BatchHeader header;
     PacketRecord records[kBlockSize / kLeastPacketFootprint];
     uint8_t copied[256];
-    const BlockCount count = copy_block(block.data(), block.size(), {}, &header, records, copied, sizeof copied);
+    const BatchCount count = copy_block(block.data(), block.size(), {}, &header, records, copied, sizeof copied);
     EXPECT_EQ(count.packets, 2U);
     EXPECT_EQ(header.sequence_low, round);
     EXPECT_EQ(copied[0], round & 0xff);

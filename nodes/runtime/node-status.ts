@@ -54,6 +54,7 @@ export function troubleOf(error: unknown, interfaceName: string): Trouble {
     const passing = error.code === 'ERR_XDP_SHARED' || error.option === 'queueId' || error.option === 'frameSize';
     return { state: 'error', text: `bad ${error.option ?? 'options'}`, message, passing };
   }
+  if (error.code === 'ENOENT' && error.syscall === 'netns') return { state: 'missing', text: 'namespace missing', message, passing: true };
   if (error.kind === 'InterfaceNotFound' || error.code === 'ENODEV' || error.code === 'ENXIO')
     return { state: 'missing', text: `${interfaceName} missing`, message, passing: true };
   const step = error.syscall ?? error.option ?? '';

@@ -69,6 +69,28 @@ export const COMBINATIONS: Readonly<Record<OptionGroup, readonly Combination[]>>
       text: 'maxBufferedBytes {maxBufferedBytes} is less than two blocks (blockSize {blockSize})',
     },
     {
+      option: 'frameSize',
+      reads: ['frameSize', 'latency'],
+      broken: (values) => values['latency'] === 'immediate' && Number(values['frameSize']) < 256,
+      text: 'frameSize {frameSize} with latency {latency}: a slot has at least 256 bytes',
+    },
+    {
+      option: 'blockTimeoutMs',
+      warns: true,
+      given: ['blockTimeoutMs'],
+      reads: ['blockTimeoutMs', 'latency'],
+      broken: (values) => values['latency'] === 'immediate',
+      text: 'blockTimeoutMs {blockTimeoutMs} has no effect with latency {latency}: packets wait for no block',
+    },
+    {
+      option: 'fillRxhash',
+      warns: true,
+      given: ['fillRxhash'],
+      reads: ['fillRxhash', 'latency'],
+      broken: (values) => values['latency'] === 'immediate' && values['fillRxhash'] === true,
+      text: 'fillRxhash {fillRxhash} has no effect with latency {latency}: the kernel fills it into blocks only',
+    },
+    {
       option: 'rcvbufForce',
       warns: true,
       reads: ['rcvbufForce', 'rcvbuf'],

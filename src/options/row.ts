@@ -2,7 +2,7 @@
 import { atLeast, atMost, multipleOf, PAGE_SIZE, powerOfTwo, type Limit, type OptionValue } from './rules';
 import { INPUT_FORMS, OUTPUT_FORMS } from './values';
 
-export type OptionType = 'interface' | 'filter' | 'boolean' | 'integer' | 'number' | 'queue' | 'text' | 'choice' | 'choices';
+export type OptionType = 'interface' | 'namespace' | 'filter' | 'boolean' | 'integer' | 'number' | 'queue' | 'text' | 'choice' | 'choices';
 
 export interface OptionRow {
   /** Key of the plain object and property of the flow JSON. */
@@ -48,7 +48,15 @@ export const INTERFACE: OptionRow = {
   type: 'interface',
   default: null,
   argument: 'name',
-  doc: 'Name of the interface, in the network namespace of the process.',
+  doc: 'Name of the interface.',
+};
+
+export const NETNS: OptionRow = {
+  name: 'netns',
+  type: 'namespace',
+  default: '',
+  argument: 'where',
+  doc: 'Network namespace of the interface: a name (`ip netns`), a path, or a process id. Needs CAP_SYS_ADMIN. Empty: that of the process.',
 };
 
 export const BUSY_POLL_US: OptionRow = {

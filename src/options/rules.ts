@@ -72,6 +72,8 @@ export interface Combination {
   readonly option: string;
   /** A warning instead of an error: the options have no effect together, but do no harm. */
   readonly warns?: true;
+  /** Holds only for options that were given, not filled in; for warnings, which the editor does not show. */
+  readonly given?: readonly string[];
   /** Every option that it looks at. */
   readonly reads: readonly string[];
   /** Self-contained, as the predicates are: of the names it may use only `reads`. */
@@ -107,4 +109,12 @@ export function interfaceProblem(name: string, option: string): string | null {
       option + ' ' + JSON.stringify(name) + ' is no name of an interface: it has no "/", ":", white space or NUL and is not "." or ".."'
     );
   return null;
+}
+
+/** What is wrong with what names a network namespace: a name of `ip netns`, an absolute path, or the id of a process; null: nothing. Self-contained. */
+export function namespaceProblem(where: string, option: string): string | null {
+  if (/^\/[^\0]+$/.test(where) || /^0*[1-9]\d*$/.test(where)) return null;
+  const name = where.indexOf('/') < 0 && where.indexOf('\0') < 0 && where !== '.' && where !== '..' && where.length <= 255;
+  if (name && !/^\d*$/.test(where)) return null;
+  return option + ' ' + JSON.stringify(where) + ' is neither a name of a network namespace, nor an absolute path, nor the id of a process';
 }

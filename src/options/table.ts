@@ -13,13 +13,14 @@ import {
   INTERFACE,
   MAX_BUFFERED_BYTES,
   MiB,
+  NETNS,
   OUTPUT,
   RING_MAX,
   STATS_INTERVAL,
   type OptionRow,
 } from './row';
 import { atLeast, atMost } from './rules';
-import { FANOUT_FLAGS, FANOUT_MODES, FULL_POLICIES, PACINGS, RING_PROFILE_NAMES, TIMESTAMP_SOURCES } from './values';
+import { FANOUT_FLAGS, FANOUT_MODES, FULL_POLICIES, LATENCIES, PACINGS, RING_PROFILE_NAMES, TIMESTAMP_SOURCES } from './values';
 import { XDP, XDP_NODE } from './xdp-rows';
 
 export type { OptionRow, OptionType } from './row';
@@ -42,6 +43,7 @@ export const FLOW_SCHEMA = 1;
 
 const CAPTURE: readonly OptionRow[] = [
   INTERFACE,
+  NETNS,
   {
     name: 'profile',
     type: 'choice',
@@ -75,7 +77,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 2048,
     limits: FRAME_LIMITS,
     argument: 'bytes',
-    doc: 'Frame size the kernel is told. TPACKET_V3 packs packets of any length, so it neither limits nor truncates them.',
+    doc: 'Slot of a packet with latency immediate, 84 bytes of headers included; longer ones go through rcvbuf. By the block it limits nothing.',
   },
   {
     name: 'snapLen',
@@ -95,6 +97,15 @@ const CAPTURE: readonly OptionRow[] = [
     limits: [atLeast(1, '{name} {value} is less than {bound} (for 0 the kernel picks a timeout of its own)'), atMost(65535)],
     argument: 'ms',
     doc: 'A block that is not full is delivered this long after its first packet: the highest latency the ring adds.',
+  },
+  {
+    name: 'latency',
+    type: 'choice',
+    union: 'Latency',
+    values: LATENCIES,
+    default: 'block',
+    argument: 'mode',
+    doc: 'block: packets come by the block, cheapest. immediate: as they arrive, for control traffic; each takes a slot of frameSize.',
   },
   {
     name: 'fillRxhash',
@@ -133,7 +144,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 0,
     limits: [atLeast(0), atMost(INT_MAX)],
     argument: 'bytes',
-    doc: 'Receive buffer of the socket (SO_RCVBUF), which the ring does not use. The kernel doubles and caps it at rmem_max; 0: as it is.',
+    doc: 'Receive buffer (SO_RCVBUF), doubled and capped at rmem_max by the kernel. Used for packets longer than a slot; 0: as much as goes.',
   },
   {
     name: 'rcvbufForce',
@@ -201,6 +212,7 @@ const CAPTURE: readonly OptionRow[] = [
 
 const INJECTOR: readonly OptionRow[] = [
   INTERFACE,
+  NETNS,
   {
     name: 'frameSize',
     type: 'integer',

@@ -1,5 +1,6 @@
 /** From a plain object to checked options, and from those to what the native core takes. */
 import { NetringError } from '../errors';
+import { nativeNamespace } from '../network-namespace';
 import type { NativeBridgeConfig, NativeCaptureConfig, NativeInjectorConfig, NativeXdpConfig } from '../native';
 import { COMBINATIONS } from './combinations';
 import { packFilter, parseFilter, withSnapLen } from './filter-program';
@@ -14,7 +15,7 @@ import type {
   XdpSettings,
 } from './generated/builders';
 import { profileField, RING_PROFILES } from './profiles';
-import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
+import { fill, interfaceProblem, namespaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
 import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
 import {
   FANOUT_FLAG_VALUES,
@@ -69,7 +70,7 @@ export function resolveGroup(group: OptionGroup, options: object, pageSize: numb
     settings[row.name] = value === undefined && row.type !== 'interface' ? row.default : checkValue(row, value, pageSize);
   }
   fillFromProfile(settings, given);
-  return { settings, warnings: checkCombinations(group, settings, pageSize) };
+  return { settings, warnings: checkCombinations(group, settings, given, pageSize) };
 }
 
 function fillFromProfile(settings: Record<string, OptionValue>, given: Readonly<Record<string, unknown>>): void {
@@ -81,10 +82,15 @@ function fillFromProfile(settings: Record<string, OptionValue>, given: Readonly<
   }
 }
 
-function checkCombinations(group: OptionGroup, settings: OptionValues, pageSize: number): string[] {
+function checkCombinations(
+  group: OptionGroup,
+  settings: OptionValues,
+  options: Readonly<Record<string, unknown>>,
+  pageSize: number,
+): string[] {
   const warnings: string[] = [];
-  for (const { option, warns, reads, broken, text } of COMBINATIONS[group]) {
-    if (!broken(settings, pageSize, reads)) continue;
+  for (const { option, warns, given = [], reads, broken, text } of COMBINATIONS[group]) {
+    if (!given.every((name) => options[name] !== undefined) || !broken(settings, pageSize, reads)) continue;
     if (!warns) throw NetringError.config(fill(text, settings), option);
     warnings.push(fill(text, settings));
   }
@@ -101,6 +107,12 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
       const problem = interfaceProblem(value ?? '', row.name);
       if (problem !== null) throw NetringError.config(problem, row.name);
       return value ?? '';
+    }
+    case 'namespace': {
+      if (typeof value !== 'string' && typeof value !== 'number') throw refuse('{value} is neither a string nor the id of a process');
+      const problem = value === '' ? null : namespaceProblem(String(value), row.name);
+      if (problem !== null) throw NetringError.config(problem, row.name);
+      return String(value);
     }
     case 'filter':
       return parseFilter(value, row.name);
@@ -187,11 +199,13 @@ export function toNativeCaptureConfig(settings: CaptureSettings): NativeCaptureC
   const flags = settings.fanoutFlags.reduce((bits, flag) => bits | FANOUT_FLAG_VALUES[flag], 0);
   return {
     interface: settings.interface,
+    ...nativeNamespace(settings.netns),
     blockSize: settings.blockSize,
     blockCount: settings.blockCount,
     frameSize: settings.frameSize,
     snapLen: settings.snapLen,
     blockTimeoutMs: settings.blockTimeoutMs,
+    immediate: settings.latency === 'immediate',
     fillRxhash: settings.fillRxhash,
     promiscuous: settings.promiscuous,
     ignoreOutgoing: settings.ignoreOutgoing,
@@ -208,8 +222,8 @@ export function toNativeCaptureConfig(settings: CaptureSettings): NativeCaptureC
 }
 
 export function toNativeInjectorConfig(settings: InjectorSettings): NativeInjectorConfig {
-  const { interface: name, frameSize, frameCount, qdiscBypass } = settings;
-  return { interface: name, frameSize, frameCount, qdiscBypass };
+  const { interface: name, netns, frameSize, frameCount, qdiscBypass } = settings;
+  return { interface: name, ...nativeNamespace(netns), frameSize, frameCount, qdiscBypass };
 }
 
 /** Chunks of each queue's UMEM that are for receiving; the others send. */

@@ -4,6 +4,10 @@
 export const RING_PROFILE_NAMES = ['default', 'high-throughput', 'low-latency', 'low-memory', 'jumbo-frames', 'balanced'] as const;
 export type RingProfile = (typeof RING_PROFILE_NAMES)[number];
 
+/** When frames are handed over: by the block, or as they come. */
+export const LATENCIES = ['block', 'immediate'] as const;
+export type Latency = (typeof LATENCIES)[number];
+
 /** How a fanout group spreads packets over its sockets. */
 export const FANOUT_MODES = ['hash', 'load-balance', 'cpu', 'rollover', 'random', 'queue-mapping'] as const;
 export type FanoutMode = (typeof FANOUT_MODES)[number];

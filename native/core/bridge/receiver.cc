@@ -9,6 +9,7 @@
 
 #include "../atomics.h"
 #include "../packet_socket.h"
+#include "../receive_ring.h"
 #include "../vnet_header.h"
 
 namespace netring {
@@ -44,8 +45,7 @@ PacketRecord ReceivedFrame::record() const {
   record.nanoseconds = slot->tp_nsec;
   record.status = slot->tp_status;
   record.vlan = tci | static_cast<uint32_t>(tpid) << 16;
-  record.meta =
-      protocol | static_cast<uint32_t>(packet_type) << 16 | static_cast<uint32_t>(address->sll_halen) << 24;
+  record.meta = protocol | static_cast<uint32_t>(packet_type) << 16 | static_cast<uint32_t>(address->sll_halen) << 24;
   std::memcpy(&record.address_low, address->sll_addr, sizeof(uint32_t));
   std::memcpy(&record.address_high, address->sll_addr + sizeof(uint32_t), sizeof(uint32_t));
   return record;
@@ -87,22 +87,12 @@ Result<Receiver> Receiver::open(int ifindex, const ReceiverConfig& config, std::
 Status Receiver::set_up_ring(const ReceiverConfig& config, std::vector<std::string>* warnings) {
   per_block_ = config.block_size / config.frame_size;
   request_.tp_block_size = config.block_size;
+  request_.tp_block_nr = config.block_count;
   request_.tp_frame_size = config.frame_size;
-  const uint32_t least = std::max(config.block_count / 4, 1U);
-  for (uint32_t count = config.block_count;; count = std::max(count * 3 / 4, least)) {
-    request_.tp_block_nr = count;
-    request_.tp_frame_nr = per_block_ * count;
-    if (::setsockopt(fd(), SOL_PACKET, PACKET_RX_RING, &request_, sizeof request_) == 0) break;
-    if (errno != ENOMEM || count == least) return Status::failed("PACKET_RX_RING");
-  }
-  if (request_.tp_block_nr != config.block_count)
-    warnings->push_back("ring of " + std::to_string(request_.tp_block_nr) + " instead of " +
-                        std::to_string(config.block_count) + " blocks: not enough memory");
-  const size_t size = static_cast<size_t>(request_.tp_block_size) * request_.tp_block_nr;
-  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd(), 0);
-  if (memory == MAP_FAILED) return Status::failed("mmap");
-  ring_ = Mapping(static_cast<uint8_t*>(memory), size);
-  backlog_ = Backlog(size / kBacklogPart);
+  Result<Mapping> memory = map_receive_ring(fd(), &request_, sizeof(tpacket_req), warnings);
+  if (!memory.ok()) return memory.status();
+  ring_ = std::move(*memory);
+  backlog_ = Backlog(ring_.size() / kBacklogPart);
   return {};
 }
 

@@ -84,7 +84,7 @@ class Receiver {
   // The mapping goes before the socket: until then the kernel keeps filling it.
   UniqueFd socket_;
   Mapping ring_;
-  tpacket_req request_{};
+  tpacket_req3 request_{};
   uint32_t per_block_ = 1;
   uint32_t cursor_ = 0;
   Backlog backlog_{0};

@@ -33,7 +33,7 @@ Channel::Channel(std::unique_ptr<Capture> capture, const ChannelConfig& config, 
     : capacity_(config.capacity),
       capture_(std::move(capture)),
       batches_(BatchQueue::Kind::kCopied, batches_in(config.most_bytes)),
-      records_(capture_->block_size() / kLeastPacketFootprint),
+      records_(capture_->ring().most_packets()),
       event_(std::move(event)) {
   update_link();
 }
@@ -76,17 +76,15 @@ Status Channel::read_ring(void (*notify)(void*), void* context) {
   for (;;) {
     const Ending ending = ending_.load(std::memory_order_acquire);
     if (ending == Ending::kNow) return {};
-    if (const uint8_t* block = capture_->current_block(); block != nullptr) {
-      read_block(block, notify, context);
-      if (ending_.load(std::memory_order_acquire) == Ending::kNow) return {};
-      capture_->release_block();
+    if (const WaitingBatch waiting = capture_->waiting(); waiting.packets > 0) {
+      read_batch(waiting, notify, context);
       continue;
     }
     int64_t rest = -1;
     if (ending == Ending::kDrain) {
       const int64_t now = monotonic_ms();
       if (drained_at_ms == 0) {
-        drained_at_ms = now + capture_->block_timeout_ms() + kDrainSlackMs;
+        drained_at_ms = now + capture_->ring().timeout_ms() + kDrainSlackMs;
         // It has told of the drain. What it may have told since is looked at next.
         uint64_t events = 0;
         if (::read(event_.get(), &events, sizeof events) < 0 && errno != EAGAIN) return Status::failed("eventfd");
@@ -101,8 +99,11 @@ Status Channel::read_ring(void (*notify)(void*), void* context) {
   }
 }
 
-void Channel::read_block(const uint8_t* block, void (*notify)(void*), void* context) {
-  const uint32_t count = capture_->index_current(&header_, records_.data());
+void Channel::read_batch(const WaitingBatch& waiting, void (*notify)(void*), void* context) {
+  LentBatch lent;
+  const uint32_t count = capture_->lend(waiting, &header_, records_.data(), &lent);
+  if (count == 0) return;
+  const uint8_t* frames = lent.memory->data() + lent.offset;
   const auto publish = [&] {
     batches_.publish();
     if (batches_.wants_waking(0, 0)) notify(context);
@@ -115,7 +116,7 @@ void Channel::read_block(const uint8_t* block, void (*notify)(void*), void* cont
     }
     if (left == 0) left = room();
     const PacketRecord& record = records_[i];
-    if (left == 0 || !batches_.reserve(record.length, 0) || !batches_.append(record, block + record.offset)) {
+    if (left == 0 || !batches_.reserve(record.length, 0) || !batches_.append(record, frames + record.offset)) {
       dropped_.add(1);
       continue;
     }
@@ -123,6 +124,7 @@ void Channel::read_block(const uint8_t* block, void (*notify)(void*), void* cont
     queued_.add(1);
   }
   publish();
+  capture_->release();
 }
 
 uint32_t Channel::room() const {

@@ -33,8 +33,8 @@ class Channel {
 
   // For the taker.
 
-  // Where the taker stores how many packets it has consumed so far (modulo 2^32), which is what makes room: a batch that
-  // was taken and not looked at still counts. Before `run`; it outlives this.
+  // Where the taker stores how many packets it has consumed so far (modulo 2^32), which is what makes room: a batch
+  // that was taken and not looked at still counts. Before `run`; it outlives this.
   void set_consumed(const uint32_t* consumed) { consumed_ = consumed; }
   BatchQueue& batches() { return batches_; }
   // Ends `run` at once.
@@ -65,7 +65,7 @@ class Channel {
   Channel(std::unique_ptr<Capture> capture, const ChannelConfig& config, UniqueFd event);
   void end(Ending how);
   Status read_ring(void (*notify)(void*), void* context);
-  void read_block(const uint8_t* block, void (*notify)(void*), void* context);
+  void read_batch(const WaitingBatch& waiting, void (*notify)(void*), void* context);
   uint32_t room() const;
   bool all_read();
   bool update_link();
@@ -73,7 +73,7 @@ class Channel {
   const uint32_t capacity_;
   std::unique_ptr<Capture> capture_;
   BatchQueue batches_;
-  // Of the block that is being read.
+  // Of the batch that is being read.
   BatchHeader header_{};
   std::vector<PacketRecord> records_;
   const uint32_t* consumed_ = nullptr;

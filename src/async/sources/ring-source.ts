@@ -1,7 +1,7 @@
 /** Captures and AF_XDP sockets as sources of an `AsyncCapture`. */
 import type { CaptureHandle } from '../../capture-handle';
 import type { XdpHandle } from '../../xdp-handle';
-import { gatheringOfBlocks, gatheringOfChunks } from '../gathering';
+import { gatheringOfBlocks, gatheringOfChunks, gatheringOfSlots } from '../gathering';
 import type { Yield } from '../receive-loop';
 import type { Reader, SourceHandle } from './source-handle';
 
@@ -59,11 +59,13 @@ export class CaptureSource extends RingSource<CaptureHandle> implements SourceHa
   constructor(handle: CaptureHandle) {
     super(handle, handle.reader);
     this.geometry = handle.geometry;
-    this.lastBatchMs = handle.settings.blockTimeoutMs + RETIRE_SLACK_MS;
+    const { latency, blockTimeoutMs } = handle.settings;
+    this.lastBatchMs = (latency === 'immediate' ? 0 : blockTimeoutMs) + RETIRE_SLACK_MS;
   }
 
   mostGathering(since: Yield): number {
-    return gatheringOfBlocks(since, this.geometry.blockCount, this.handle.settings.blockTimeoutMs);
+    const { latency, blockTimeoutMs } = this.handle.settings;
+    return latency === 'immediate' ? gatheringOfSlots(since) : gatheringOfBlocks(since, this.geometry.blockCount, blockTimeoutMs);
   }
 }
 

@@ -136,12 +136,14 @@ function sentence(row: OptionRow): string {
 
 function givenType(row: OptionRow): string {
   if (row.type === 'filter') return 'Filter | null';
+  if (row.type === 'namespace') return 'string | number';
   return settledType(row);
 }
 
 function settledType(row: OptionRow): string {
   switch (row.type) {
     case 'interface':
+    case 'namespace':
     case 'text':
       return 'string';
     case 'queue':

@@ -4,7 +4,7 @@
  */
 import { profileField, RING_PROFILES } from '../profiles';
 import { programProblem, readProgram } from '../program-rules';
-import { EDITOR_PAGE_SIZE, fill, interfaceProblem, PAGE_SIZE, type Combination } from '../rules';
+import { EDITOR_PAGE_SIZE, fill, interfaceProblem, namespaceProblem, PAGE_SIZE, type Combination } from '../rules';
 import type { OptionRow } from '../table';
 
 /** A validator as Node-RED calls it; null when no value can be wrong. `rows` are all options of the node. */
@@ -49,6 +49,8 @@ function statementsOf(row: OptionRow): string[] {
       return [];
     case 'interface':
       return unlessNull(`(${interfaceProblem.toString()})(value === undefined ? '' : String(value), '${row.name}')`);
+    case 'namespace':
+      return unlessNull(`(${namespaceProblem.toString()})(String(value), '${row.name}')`);
     case 'filter':
       return [
         `var program = (${readProgram.toString()})(String(value), '${row.name}');`,

@@ -8,6 +8,7 @@ import type {
   FanoutMode,
   FullPolicy,
   InputForm,
+  Latency,
   OutputForm,
   Pacing,
   RingProfile,
@@ -20,8 +21,13 @@ import type {
 
 /** Options of a capture as a plain object. */
 export interface CaptureOptions {
-  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  /** Name of the interface. Default none, it is required. */
   interface?: string;
+  /**
+   * Network namespace of the interface: a name (`ip netns`), a path, or a process id. Needs CAP_SYS_ADMIN. Empty: that of the process.
+   * Default none.
+   */
+  netns?: string | number;
   /** Named geometry of the ring; block size, block count, frame size and block timeout given beside it win. Default none. */
   profile?: RingProfile | null;
   /** Size of a block of the ring. A batch is one block. In bytes; a power of 2, a multiple of the page size; default 4194304. */
@@ -29,8 +35,8 @@ export interface CaptureOptions {
   /** Blocks in the ring. Block size times block count is the memory that the ring locks. At least 1; default 64. */
   blockCount?: number;
   /**
-   * Frame size the kernel is told. TPACKET_V3 packs packets of any length, so it neither limits nor truncates them. In bytes; a multiple of
-   * 16, at least 68; default 2048.
+   * Slot of a packet with latency immediate, 84 bytes of headers included; longer ones go through rcvbuf. By the block it limits nothing.
+   * In bytes; a multiple of 16, at least 68; default 2048.
    */
   frameSize?: number;
   /** Captures at most this much of each packet, a stripped VLAN tag not counted; 0 captures all of it. In bytes; default 0. */
@@ -40,6 +46,11 @@ export interface CaptureOptions {
    * 65535; default 60.
    */
   blockTimeoutMs?: number;
+  /**
+   * block: packets come by the block, cheapest. immediate: as they arrive, for control traffic; each takes a slot of frameSize. Default
+   * block.
+   */
+  latency?: Latency;
   /** Has the kernel fill in each packet's flow hash, which costs it a quarter of its throughput. Default true. */
   fillRxhash?: boolean;
   /** Also receives frames addressed to other stations, for as long as the capture is open. Default false. */
@@ -57,7 +68,7 @@ export interface CaptureOptions {
   /** Sets SO_REUSEPORT. Kernels that refuse it on packet sockets cause a warning; sockets share load with fanout instead. Default false. */
   reuseport?: boolean;
   /**
-   * Receive buffer of the socket (SO_RCVBUF), which the ring does not use. The kernel doubles and caps it at rmem_max; 0: as it is. In
+   * Receive buffer (SO_RCVBUF), doubled and capped at rmem_max by the kernel. Used for packets longer than a slot; 0: as much as goes. In
    * bytes; default 0.
    */
   rcvbuf?: number;
@@ -90,12 +101,14 @@ export interface CaptureOptions {
 /** Checked options of a capture, defaults filled in. null: off. */
 export interface CaptureSettings {
   readonly interface: string;
+  readonly netns: string;
   readonly profile: RingProfile | null;
   readonly blockSize: number;
   readonly blockCount: number;
   readonly frameSize: number;
   readonly snapLen: number;
   readonly blockTimeoutMs: number;
+  readonly latency: Latency;
   readonly fillRxhash: boolean;
   readonly promiscuous: boolean;
   readonly ignoreOutgoing: boolean;
@@ -125,9 +138,18 @@ export class CaptureSetters {
     return { ...this.#options };
   }
 
-  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  /** Name of the interface. Default none, it is required. */
   interface(name: string): this {
     this.#options.interface = name;
+    return this;
+  }
+
+  /**
+   * Network namespace of the interface: a name (`ip netns`), a path, or a process id. Needs CAP_SYS_ADMIN. Empty: that of the process.
+   * Default none.
+   */
+  netns(where: string | number): this {
+    this.#options.netns = where;
     return this;
   }
 
@@ -150,8 +172,8 @@ export class CaptureSetters {
   }
 
   /**
-   * Frame size the kernel is told. TPACKET_V3 packs packets of any length, so it neither limits nor truncates them. In bytes; a multiple of
-   * 16, at least 68; default 2048.
+   * Slot of a packet with latency immediate, 84 bytes of headers included; longer ones go through rcvbuf. By the block it limits nothing.
+   * In bytes; a multiple of 16, at least 68; default 2048.
    */
   frameSize(bytes: number): this {
     this.#options.frameSize = bytes;
@@ -170,6 +192,15 @@ export class CaptureSetters {
    */
   blockTimeoutMs(ms: number): this {
     this.#options.blockTimeoutMs = ms;
+    return this;
+  }
+
+  /**
+   * block: packets come by the block, cheapest. immediate: as they arrive, for control traffic; each takes a slot of frameSize. Default
+   * block.
+   */
+  latency(mode: Latency): this {
+    this.#options.latency = mode;
     return this;
   }
 
@@ -210,7 +241,7 @@ export class CaptureSetters {
   }
 
   /**
-   * Receive buffer of the socket (SO_RCVBUF), which the ring does not use. The kernel doubles and caps it at rmem_max; 0: as it is. In
+   * Receive buffer (SO_RCVBUF), doubled and capped at rmem_max by the kernel. Used for packets longer than a slot; 0: as much as goes. In
    * bytes; default 0.
    */
   rcvbuf(bytes: number): this {
@@ -280,8 +311,13 @@ export class CaptureSetters {
 
 /** Options of an injector as a plain object. */
 export interface InjectorOptions {
-  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  /** Name of the interface. Default none, it is required. */
   interface?: string;
+  /**
+   * Network namespace of the interface: a name (`ip netns`), a path, or a process id. Needs CAP_SYS_ADMIN. Empty: that of the process.
+   * Default none.
+   */
+  netns?: string | number;
   /**
    * Size of a slot of the transmit ring, its header included: the longest frame is a little shorter. In bytes; a multiple of 16, at least
    * 68; default 2048.
@@ -299,6 +335,7 @@ export interface InjectorOptions {
 /** Checked options of an injector, defaults filled in. null: off. */
 export interface InjectorSettings {
   readonly interface: string;
+  readonly netns: string;
   readonly frameSize: number;
   readonly frameCount: number;
   readonly qdiscBypass: boolean;
@@ -317,9 +354,18 @@ export class InjectorSetters {
     return { ...this.#options };
   }
 
-  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  /** Name of the interface. Default none, it is required. */
   interface(name: string): this {
     this.#options.interface = name;
+    return this;
+  }
+
+  /**
+   * Network namespace of the interface: a name (`ip netns`), a path, or a process id. Needs CAP_SYS_ADMIN. Empty: that of the process.
+   * Default none.
+   */
+  netns(where: string | number): this {
+    this.#options.netns = where;
     return this;
   }
 
@@ -642,7 +688,7 @@ export class BridgeSetters {
 
 /** Options of an AF_XDP socket as a plain object. */
 export interface XdpOptions {
-  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  /** Name of the interface. Default none, it is required. */
   interface?: string;
   /**
    * Receive queue of the interface that the socket is bound to; all: one socket for each of its queues, used as one. At most 65535; default
@@ -736,7 +782,7 @@ export class XdpSetters {
     return { ...this.#options };
   }
 
-  /** Name of the interface, in the network namespace of the process. Default none, it is required. */
+  /** Name of the interface. Default none, it is required. */
   interface(name: string): this {
     this.#options.interface = name;
     return this;
