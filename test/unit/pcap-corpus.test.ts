@@ -107,7 +107,10 @@ describe('PC-06 two hundred captures', function () {
         name,
       );
       const times = packets.map(({ time }) => time).sort((a, b) => (a < b ? -1 : 1));
-      assert.deepEqual([first, last], timed ? [seconds(times[0]!), seconds(times.at(-1)!)] : ['n/a', 'n/a'], name);
+      if (!timed) return assert.deepEqual([first, last], ['n/a', 'n/a'], name);
+      // Told as fine as the first interface has it; tcpdump judges the nanoseconds below.
+      assert.ok(seconds(times[0]!).startsWith(first.replace(/0+$/, '')), `${name}: first ${first}`);
+      assert.ok(seconds(times.at(-1)!).startsWith(last.replace(/0+$/, '')), `${name}: last ${last}`);
     });
   });
 

@@ -204,13 +204,14 @@ function sectionOf(s: Section, make: Maker, types: readonly number[], snapLen: n
   types.forEach(describe);
   const packets: CorpusPacket[] = [];
   let custom = false;
+  const simples = make.oneIn(3);
   for (let left = packetCount; left > 0; left--) {
     if (make.oneIn(30)) describe(make.pick(types));
     const kindOfOther = make.oneIn(8) ? make.below(4) : -1;
     if (kindOfOther >= 0) blocks.push(otherBlock(s, make, kindOfOther));
     custom ||= kindOfOther === 1 || kindOfOther === 2;
     const id = make.below(known.length);
-    const kind = make.pick(['enhanced', 'enhanced', 'enhanced', 'enhanced', 'obsolete', 'simple'] as const);
+    const kind = make.pick(simples ? (['enhanced', 'obsolete', 'simple'] as const) : (['enhanced', 'enhanced', 'obsolete'] as const));
     // A simple packet is of the first interface and has no time; libpcap adds the interface's offset to that.
     if (kind === 'simple' && known[0]!.offset !== 0n) continue;
     packets.push(addPacket(s, make, kind, id, kind === 'simple' ? known[0]! : known[id]!, blocks));
