@@ -32,9 +32,9 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
     return this.#bytes;
   }
 
-  /** As any `Writable`. A borrowed batch that would have to wait is copied, so that it may be released as soon as this returns. */
-  override write(input: CaptureFileInput, callback?: (error: Error | null | undefined) => void): boolean;
-  override write(input: CaptureFileInput, encoding: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
+  /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch that would have to wait is copied, so that it may be released as soon as this returns. */
+  override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     const waits = this.writableLength > 0 || this.writableCorked > 0;
     const kept = waits && isPacketBatch(input) && input.borrowed ? input.toOwned() : input;

@@ -70,9 +70,9 @@ export class PreTrigger extends Transform {
     this.#live = false;
   }
 
-  /** As any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
-  override write(input: CaptureFileInput, callback?: (error: Error | null | undefined) => void): boolean;
-  override write(input: CaptureFileInput, encoding: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
+  /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
+  override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));
   }

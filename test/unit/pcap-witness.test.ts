@@ -21,21 +21,8 @@ import {
   timeResolution,
   type Order,
 } from './pcap-files';
+import { capinfos, seconds, tcpdumpTimes } from './pcap-tools';
 
-/** Counts of a file as capinfos sees them. */
-function capinfos(file: string): { packets: number; bytes: number; first: string; last: string } {
-  const [, line] = output('capinfos', ['-T', '-m', '-Q', '-c', '-d', '-a', '-e', '-S', file]).trim().split('\n');
-  const [, packets, bytes, first, last] = line!.split(',').map((cell) => cell.replaceAll('"', ''));
-  return { packets: Number(packets), bytes: Number(bytes), first: first!, last: last! };
-}
-
-/** Time of every packet as tcpdump prints it, in nanoseconds. */
-function tcpdumpTimes(file: string): string[] {
-  const text = output('tcpdump', ['-r', file, '-nn', '-tt', '--nano', '-Z', 'root']);
-  return text.split('\n').flatMap((line) => /^(\d+\.\d{9}) ARP,/.exec(line)?.[1] ?? []);
-}
-
-const seconds = (ns: bigint): string => `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
 const START = 1_700_000_000;
 const DIRECTIONS: readonly PacketDirection[] = ['host', 'broadcast', 'multicast', 'other-host', 'outgoing', 'unknown'];
 
