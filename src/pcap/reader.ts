@@ -119,15 +119,18 @@ async function* streamed(open: () => Readable, signal: AbortSignal | undefined):
 /** An iterator cannot be interrupted: an abort leaves its pending step alone. */
 async function* iterated(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal?.reason as Error)));
-  aborted.catch(() => undefined);
+  let giveUp: (reason: unknown) => void = () => undefined;
+  const abort = (): void => giveUp(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   let ended = false;
   try {
     for (;;) {
-      const step = await Promise.race([iterator.next(), aborted]);
+      // Not a race with one promise of the abort: that would hold every chunk it ever lost to.
+      const step = await new Promise<IteratorResult<Uint8Array, unknown>>((resolve, reject) => {
+        giveUp = reject;
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
       ended = step.done === true;
       if (step.done === true) return;
       yield step.value;
