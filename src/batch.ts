@@ -58,6 +58,7 @@ const TS_SYS_HARDWARE = 0x4000_0000;
 let memoryOf: (batch: PacketBatch) => BatchMemory;
 let isBatch: (value: unknown) => value is PacketBatch;
 let linkTypeOf: (batch: PacketBatch) => number;
+let sliceOf: (batch: PacketBatch, first: number, end: number) => PacketBatch;
 
 export class PacketBatch implements Iterable<Packet> {
   #index: Uint32Array;
@@ -72,6 +73,7 @@ export class PacketBatch implements Iterable<Packet> {
     memoryOf = (batch) => ({ bytes: batch.#bytes, index: batch.#index });
     isBatch = (value): value is PacketBatch => typeof value === 'object' && value !== null && #index in value;
     linkTypeOf = (batch) => batch.#linkType;
+    sliceOf = (batch, first, end) => batch.#derive(batch.#index.subarray(first * RECORD_WORDS, end * RECORD_WORDS), batch.#bytes);
   }
 
   /** @internal Use a capture, `PacketBatch.from` or `readPcap`. */
@@ -370,6 +372,11 @@ export function isPacketBatch(value: unknown): value is PacketBatch {
 /** @internal ARPHRD_* of the interface a batch came from. */
 export function batchLinkType(batch: PacketBatch): number {
   return linkTypeOf(batch);
+}
+
+/** @internal Packets `first` up to `end`, at no price a packet: index and bytes are shared, so that of a borrowed batch ends with it. */
+export function sliceBatch(batch: PacketBatch, first: number, end: number): PacketBatch {
+  return first === 0 && end === batch.length ? batch : sliceOf(batch, first, end);
 }
 
 /** Bytes of another realm, such as the sandbox of a function node, are bytes too. */

@@ -36,6 +36,15 @@ export type {
   XdpMode,
 } from './options/values';
 export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './packet';
+export type { CaptureFileInput } from './pcap/file-encoder';
+export type { FileInterface, InterfaceCounters } from './pcap/file-window';
+export { PcapngWriter, PcapWriter } from './pcap/file-writer';
+export type { PcapOptions } from './pcap/pcap-encoder';
+export type { PcapngOptions } from './pcap/pcapng-encoder';
+export { PreTrigger, type PreTriggerOptions } from './pcap/pre-trigger';
+export { PcapReader, readPcap, type PcapInput, type ReadPcapOptions } from './pcap/reader';
+export { RotatingWriter, type RecordedFile, type RotatingOptions } from './pcap/rotating-writer';
+export { replay, type ReplayOptions, type ReplayReport, type ReplaySink, type ReplaySource } from './replay/replay';
 export { CaptureStats } from './stats';
 export type { PacketSink, PacketSource } from './traits';
 export { TxSlot } from './tx-slot';

@@ -4,11 +4,11 @@
  * Values made in a function node belong to another realm, where `instanceof` of this one is always false: only tests that look at the value itself.
  */
 import { isUint8Array } from 'node:util/types';
-import { isPacketBatch, PacketBatch, type FrameLike } from '../../src/batch';
+import { isPacketBatch, PacketBatch, sliceBatch, type FrameLike } from '../../src/batch';
 import { NetringError } from '../../src/errors';
 import type { PacketStatus, Timestamp } from '../../src/packet';
+import { milliseconds, type PacedFrames } from '../../src/replay/pacer';
 import { shown } from './control';
-import type { PacedFrames } from './pacer';
 
 /** Frames of one message, in order. */
 export interface Frames extends PacedFrames {
@@ -167,8 +167,7 @@ export class BatchFrames implements Frames {
   slice(first: number, end: number): PacketBatch {
     const batch = this.#batchOf(first);
     const start = this.#starts[this.#at]!;
-    if (first === start && end - start === batch.length) return batch;
-    return batch.select(Array.from({ length: end - first }, (_, k) => first - start + k));
+    return sliceBatch(batch, first - start, end - start);
   }
 
   #batchOf(i: number): PacketBatch {
@@ -178,9 +177,4 @@ export class BatchFrames implements Frames {
     if (batch === undefined) throw NetringError.io('ENXIO', `no frame ${i}`);
     return batch;
   }
-}
-
-/** Precise to a quarter of a microsecond, today's seconds being some 1.8e9. */
-function milliseconds({ sec, nsec }: Timestamp): number {
-  return sec * 1000 + nsec / 1e6;
 }

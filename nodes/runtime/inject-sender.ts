@@ -3,11 +3,11 @@ import type { SendReport } from '../../src/async/send-loop';
 import type { PacketBatch } from '../../src/batch';
 import { NetringError } from '../../src/errors';
 import type { FullPolicy } from '../../src/options/values';
+import type { Pacer } from '../../src/replay/pacer';
 import type { Clock } from './clock';
 import type { FrameSink } from './frame-sink';
 import type { InjectMeter } from './inject-meter';
 import type { Job, JobQueue } from './inject-queue';
-import type { Pacer } from './pacer';
 
 /** Frames in one call, and frames before the loop turns: a few milliseconds' worth. */
 const FRAMES_PER_TURN = 2048;

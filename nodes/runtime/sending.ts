@@ -1,6 +1,7 @@
 /** The sending half of a node: takes the frames of messages, has them sent, and refuses them while there is a reason to. */
 import { NetringError } from '../../src/errors';
 import type { FullPolicy, InputForm } from '../../src/options/values';
+import type { Pacer } from '../../src/replay/pacer';
 import { framesOfFile } from './capture-file';
 import type { Clock } from './clock';
 import type { Message } from './control';
@@ -9,7 +10,6 @@ import { framesOf } from './frames';
 import type { InjectMeter } from './inject-meter';
 import { Job, JobQueue, type InjectReport } from './inject-queue';
 import { InjectSender } from './inject-sender';
-import type { Pacer } from './pacer';
 
 export interface SendingSettings {
   interface: string;

@@ -1,6 +1,7 @@
 /** An xdp node without Node-RED: opens the socket, keeps it open, delivers what comes, sends what it is given, counts, and says how it is. */
 import { NetringError } from '../../src/errors';
 import { parseFilter, type BpfInsn } from '../../src/options/filter-program';
+import { Pacer } from '../../src/replay/pacer';
 import { createOutput, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
 import { CaptureSession, type PacketSource, type SessionEvents } from './capture-session';
 import { systemClock, type Clock } from './clock';
@@ -11,7 +12,6 @@ import { InjectMeter } from './inject-meter';
 import { RateMeter, type Totals } from './ledger';
 import { QuietLog, type Log } from './log';
 import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from './node-status';
-import { Pacer } from './pacer';
 import { Retry } from './retry';
 import { Sending } from './sending';
 import { Sequence } from './sequence';

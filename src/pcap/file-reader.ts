@@ -1,11 +1,7 @@
 /** Reads capture files held in memory: pcap and pcapng, either byte order. */
 import type { PacketBatch } from '../batch';
 import { NetringError } from '../errors';
-import { FileBatches } from './file-batches';
-import { invalidFile, truncatedFile } from './file-error';
-import { parsePcap, pcapVariant } from './pcap-parser';
-import { parsePcapng } from './pcapng-parser';
-import { Block } from './pcapng-format';
+import { CaptureParser } from './capture-parser';
 
 export interface CaptureFile {
   /** Packets in the order of the file, at most 1024 a batch, each batch from one interface. They share the file's bytes. */
@@ -17,30 +13,20 @@ export interface CaptureFile {
   error?: NetringError;
 }
 
-const MAGIC_LENGTH = 4;
-
 /**
  * Reads a whole pcap file (microseconds or nanoseconds) or pcapng file. Times keep their nanoseconds. Packets of link types other than Ethernet
  * are read too, their batch has that type. A check sequence (FCS) that the file says it holds is left out. Never throws on bad bytes.
  */
 export function readCaptureFile(bytes: Uint8Array): CaptureFile {
-  const batches = new FileBatches(bytes);
+  const batches: PacketBatch[] = [];
+  const parser = new CaptureParser();
+  parser.push(bytes);
   try {
-    parse(bytes, batches);
-    return { batches: batches.finish() };
+    for (let batch = parser.next(); batch !== undefined; batch = parser.next()) batches.push(batch);
+    parser.finish();
+    return { batches };
   } catch (error) {
     if (!(error instanceof NetringError)) throw error;
-    return { batches: batches.finish(), error };
+    return { batches, error };
   }
-}
-
-function parse(bytes: Uint8Array, batches: FileBatches): void {
-  const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < MAGIC_LENGTH) throw truncatedFile(0, 'the magic number', MAGIC_LENGTH, bytes.length);
-  const magic = file.getUint32(0);
-  if (magic === Block.SectionHeader) return parsePcapng(file, batches);
-  const variant = pcapVariant(magic);
-  if (variant === undefined)
-    throw invalidFile(0, `magic number 0x${magic.toString(16).padStart(8, '0')} is neither that of pcap nor of pcapng`);
-  parsePcap(file, variant, batches);
 }

@@ -6,3 +6,5 @@ export const MAX_BLOCK_LENGTH = 16 * 1024 * 1024;
 export const MAX_CAPTURED_LENGTH = MAX_BLOCK_LENGTH;
 /** Interfaces of one section: as many as the 16-bit number of the obsolete packet block tells apart. */
 export const MAX_INTERFACES = 65_536;
+/** Bytes of an interface's name that are kept: a section of many interfaces shall not fill the memory with text. */
+export const MAX_INTERFACE_NAME = 256;

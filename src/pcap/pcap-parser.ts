@@ -1,79 +1,111 @@
-/** The pcap format, draft-ietf-opsawg-pcap: one header, then records. */
+/** The pcap format: one header, then records. */
+import type { BatchBuilder, FileOrigin } from './batch-builder';
+import { invalidFile } from './file-error';
+import type { FileInterface, FileWindow, Shortage } from './file-window';
 import { MAX_CAPTURED_LENGTH } from './limits';
-import type { FileBatches, FileOrigin } from './file-batches';
-import { invalidFile, truncatedFile } from './file-error';
 import { batchLinkTypeOf } from './link-types';
+import {
+  FCS_LENGTH_SHIFT,
+  FCS_PRESENT,
+  FILE_HEADER,
+  Magic,
+  MODIFIED_RECORD_HEADER,
+  RECORD_HEADER,
+  RESERVED_LINK_BITS,
+} from './pcap-format';
 import { PACKET_TYPE_UNKNOWN } from './pcapng-format';
 
-export interface PcapVariant {
+interface PcapVariant {
   littleEndian: boolean;
   /** How many nanoseconds the fraction of a second counts in. */
   unit: number;
+  recordHeader: number;
 }
 
-const FILE_HEADER = 24;
-const RECORD_HEADER = 16;
-const MICROSECONDS = 1000;
-const NANOSECONDS = 1;
 const SECOND = 1_000_000_000;
+const PACKET_TYPE = 22;
 
-/** Upper bits of the link-type word: length of the check sequence in units of 16 bits, whether that is meant, then 10 reserved ones. */
-const FCS_LENGTH_SHIFT = 28;
-const FCS_PRESENT = 0x0400_0000;
-const RESERVED = 0x03ff_0000;
+export class PcapParser {
+  readonly format = 'pcap';
+  readonly #variant: PcapVariant;
+  #header: { origin: FileOrigin; fcsLength: number } | undefined;
+  shortage: Shortage = { what: 'the pcap file header', needed: FILE_HEADER };
+  interfaces: readonly FileInterface[] = [];
 
-/** How the file is to be read, by its first four bytes in big-endian order. */
-export function pcapVariant(magic: number): PcapVariant | undefined {
-  switch (magic) {
-    case 0xa1b2c3d4:
-      return { littleEndian: false, unit: MICROSECONDS };
-    case 0xd4c3b2a1:
-      return { littleEndian: true, unit: MICROSECONDS };
-    case 0xa1b23c4d:
-      return { littleEndian: false, unit: NANOSECONDS };
-    case 0x4d3cb2a1:
-      return { littleEndian: true, unit: NANOSECONDS };
-    default:
-      return undefined;
+  private constructor(variant: PcapVariant) {
+    this.#variant = variant;
   }
-}
 
-/** Adds all records to `batches`. Throws `NetringError` where the file ends or goes wrong. */
-export function parsePcap(file: DataView, { littleEndian, unit }: PcapVariant, batches: FileBatches): void {
-  const size = file.byteLength;
-  if (size < FILE_HEADER) throw truncatedFile(0, 'the pcap file header', FILE_HEADER, size);
-  const { origin, fcsLength } = fileHeader(file, littleEndian);
+  /** By the first four bytes in big-endian order; undefined when they are not those of pcap. */
+  static for(magic: number): PcapParser | undefined {
+    const variant = variantOf(magic);
+    return variant && new PcapParser(variant);
+  }
 
-  for (let at = FILE_HEADER; at < size;) {
-    if (size - at < RECORD_HEADER) throw truncatedFile(at, 'a record header', RECORD_HEADER, size - at);
-    const fraction = file.getUint32(at + 4, littleEndian) * unit;
-    const captured = file.getUint32(at + 8, littleEndian);
-    const original = Math.max(file.getUint32(at + 12, littleEndian), captured) - fcsLength;
-    if (captured > MAX_CAPTURED_LENGTH)
-      throw invalidFile(at, `a record claims ${captured} captured bytes, the limit is ${MAX_CAPTURED_LENGTH}`);
-    if (size - at - RECORD_HEADER < captured) throw truncatedFile(at, 'a record', RECORD_HEADER + captured, size - at);
-    batches.add(origin, {
-      offset: at + RECORD_HEADER,
-      length: Math.max(Math.min(captured, original), 0),
-      originalLength: original,
+  /** Adds records to `batch` from position `at` on, until it is full or bytes are missing. Returns the position of the first that is not added. */
+  read(window: FileWindow, at: number, batch: BatchBuilder): number {
+    const { view, base } = window;
+    const { littleEndian, unit, recordHeader } = this.#variant;
+    const size = view.byteLength;
+    if (this.#header === undefined) {
+      if (size - at < FILE_HEADER) return at;
+      this.#header = this.#readHeader(view);
+      at += FILE_HEADER;
+    }
+    const { origin, fcsLength } = this.#header;
+    for (;;) {
+      if (size - at < recordHeader) {
+        this.shortage = { what: 'a record header', needed: recordHeader };
+        return at;
+      }
+      const captured = view.getUint32(at + 8, littleEndian);
+      if (captured > MAX_CAPTURED_LENGTH)
+        throw invalidFile(base + at, `a record claims ${captured} captured bytes, the limit is ${MAX_CAPTURED_LENGTH}`);
+      if (size - at - recordHeader < captured) {
+        this.shortage = { what: 'a record', needed: recordHeader + captured };
+        return at;
+      }
+      const original = Math.max(view.getUint32(at + 12, littleEndian), captured) - fcsLength;
+      const fraction = view.getUint32(at + 4, littleEndian) * unit;
       // Some writers let the fraction run past its second.
-      sec: file.getUint32(at, littleEndian) + Math.floor(fraction / SECOND),
-      nsec: fraction % SECOND,
-      packetType: PACKET_TYPE_UNKNOWN,
-    });
-    at += RECORD_HEADER + captured;
+      const sec = view.getUint32(at, littleEndian) + (fraction < SECOND ? 0 : Math.floor(fraction / SECOND));
+      const nsec = fraction < SECOND ? fraction : fraction % SECOND;
+      const packetType = recordHeader === RECORD_HEADER ? PACKET_TYPE_UNKNOWN : view.getUint8(at + PACKET_TYPE);
+      const length = Math.max(Math.min(captured, original), 0);
+      if (!batch.add(window, origin, at + recordHeader, length, original, sec, nsec, packetType)) return at;
+      at += recordHeader + captured;
+    }
+  }
+
+  #readHeader(view: DataView): { origin: FileOrigin; fcsLength: number } {
+    const { littleEndian } = this.#variant;
+    const major = view.getUint16(4, littleEndian);
+    const minor = view.getUint16(6, littleEndian);
+    // Before 2.4 the two lengths of a record could stand the other way round.
+    if (major !== 2 || minor !== 4) throw invalidFile(4, `pcap version ${major}.${minor} is not supported, only 2.4 is`);
+    const link = view.getUint32(20, littleEndian);
+    if ((link & RESERVED_LINK_BITS) !== 0)
+      throw invalidFile(20, `reserved bits of the link type are set: 0x${link.toString(16).padStart(8, '0')}`);
+    const linkType = link & 0xffff;
+    this.interfaces = [{ name: '', linkType, snapLen: view.getUint32(16, littleEndian) }];
+    return {
+      origin: { interface: '', linkType: batchLinkTypeOf(linkType) },
+      fcsLength: (link & FCS_PRESENT) === 0 ? 0 : (link >>> FCS_LENGTH_SHIFT) * 2,
+    };
   }
 }
 
-function fileHeader(file: DataView, littleEndian: boolean): { origin: FileOrigin; fcsLength: number } {
-  const major = file.getUint16(4, littleEndian);
-  const minor = file.getUint16(6, littleEndian);
-  // Before 2.4 the two lengths of a record could stand the other way round.
-  if (major !== 2 || minor !== 4) throw invalidFile(4, `pcap version ${major}.${minor} is not supported, only 2.4 is`);
-  const link = file.getUint32(20, littleEndian);
-  if ((link & RESERVED) !== 0) throw invalidFile(20, `reserved bits of the link type are set: 0x${link.toString(16).padStart(8, '0')}`);
-  return {
-    origin: { interface: '', linkType: batchLinkTypeOf(link & 0xffff) },
-    fcsLength: (link & FCS_PRESENT) === 0 ? 0 : (link >>> FCS_LENGTH_SHIFT) * 2,
-  };
+function variantOf(magic: number): PcapVariant | undefined {
+  const swapped = swap(magic);
+  for (const [value, unit, recordHeader] of [
+    [Magic.Microseconds, 1000, RECORD_HEADER],
+    [Magic.Nanoseconds, 1, RECORD_HEADER],
+    [Magic.Modified, 1000, MODIFIED_RECORD_HEADER],
+  ] as const)
+    if (magic === value || swapped === value) return { littleEndian: swapped === value, unit, recordHeader };
+  return undefined;
+}
+
+function swap(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }

@@ -4,6 +4,7 @@
 import { batchMemory, type PacketBatch } from '../batch';
 import { RECORD_WORDS, Word } from '../native';
 import type { Timestamp } from '../packet';
+import type { InterfaceCounters } from './file-window';
 import {
   BLOCK_OVERHEAD,
   BYTE_ORDER_MAGIC,
@@ -15,14 +16,6 @@ import {
   padded,
 } from './pcapng-format';
 
-/** Counters of an interface since the capture was opened. */
-export interface InterfaceCounters {
-  /** Frames that passed the filter, the dropped ones included. */
-  received: number;
-  /** Frames that were lost for want of room. */
-  dropped: number;
-}
-
 const TWO_TO_32 = 0x1_0000_0000;
 const NANOSECONDS = 9;
 const LENGTH_UNKNOWN = 0xffff_ffff;
@@ -30,21 +23,34 @@ const LENGTH_UNKNOWN = 0xffff_ffff;
 const PACKET_OPTIONS = OPTION_HEADER + 4 + OPTION_HEADER;
 const PACKET_BLOCK_OVERHEAD = BLOCK_OVERHEAD + ENHANCED_PACKET_HEADER + PACKET_OPTIONS;
 const FLAGS_OPTION = Option.PacketFlags | (4 << 16);
+const DROPS_OPTION = Option.PacketDropCount | (8 << 16);
+const NO_LIMIT = 0xffff_ffff;
 
-/** Starts a section: the interfaces described before it are forgotten. Throws RangeError when the name needs more than 65535 bytes. */
-export function sectionHeaderBlock(application: string): Buffer {
+/** What one packet takes besides its padded bytes. */
+export { PACKET_BLOCK_OVERHEAD };
+/** What the count of packets lost before it adds to a packet. */
+export const LOSS_OPTION = OPTION_HEADER + 8;
+
+/** Starts a section: the interfaces described before it are forgotten. Throws RangeError when a text needs more than 65535 bytes. */
+export function sectionHeaderBlock(application: string, comment = ''): Buffer {
   const fixed = Buffer.alloc(16);
   fixed.writeUInt32LE(BYTE_ORDER_MAGIC, 0);
   fixed.writeUInt16LE(1, 4);
   fixed.writeUInt32LE(LENGTH_UNKNOWN, 8);
   fixed.writeUInt32LE(LENGTH_UNKNOWN, 12);
-  return block(Block.SectionHeader, [fixed, option(Option.SectionApplication, Buffer.from(application)), endOfOptions()]);
+  const options = [option(Option.SectionApplication, Buffer.from(application)), endOfOptions()];
+  if (comment !== '') options.unshift(option(Option.Comment, Buffer.from(comment)));
+  return block(Block.SectionHeader, [fixed, ...options]);
 }
 
-/** Describes the next interface of the section; `linkType` is a LINKTYPE. Throws RangeError when the name needs more than 65535 bytes. */
-export function interfaceDescriptionBlock(name: string, linkType: number): Buffer {
+/**
+ * Describes the next interface of the section; `linkType` is a LINKTYPE, `snapLen` the longest packet kept, 0 for no limit.
+ * Throws RangeError when the name needs more than 65535 bytes.
+ */
+export function interfaceDescriptionBlock(name: string, linkType: number, snapLen = 0): Buffer {
   const fixed = Buffer.alloc(8);
   fixed.writeUInt16LE(linkType, 0);
+  fixed.writeUInt32LE(snapLen, 4);
   const options = [option(Option.InterfaceTimeResolution, Buffer.of(NANOSECONDS)), endOfOptions()];
   if (name !== '') options.unshift(option(Option.InterfaceName, Buffer.from(name)));
   return block(Block.InterfaceDescription, [fixed, ...options]);
@@ -58,22 +64,32 @@ export function interfaceStatisticsBlock(interfaceId: number, at: Timestamp, cou
     fixed,
     time(at),
     option(Option.StatisticsReceived, unsigned64(counters.received)),
-    option(Option.StatisticsDropped, unsigned64(counters.dropped)),
+    option(Option.StatisticsDropped, unsigned64(counters.drops)),
     endOfOptions(),
   ]);
 }
 
-/** Bytes that `writePacketBlocks` needs for a batch. */
-export function packetBlocksLength(batch: PacketBatch): number {
+/** Bytes that `writePacketBlocks` needs for a batch, losses aside. */
+export function packetBlocksLength(batch: PacketBatch, snapLen = NO_LIMIT): number {
   const { index } = batchMemory(batch);
   const end = batch.length * RECORD_WORDS;
   let total = batch.length * PACKET_BLOCK_OVERHEAD;
-  for (let record = 0; record < end; record += RECORD_WORDS) total += padded(index[record + Word.Length]!);
+  for (let record = 0; record < end; record += RECORD_WORDS) total += padded(Math.min(index[record + Word.Length]!, snapLen));
   return total;
 }
 
-/** Writes one enhanced packet block a packet to `out` from byte `at` on and returns where they end. */
-export function writePacketBlocks(batch: PacketBatch, interfaceId: number, out: Uint8Array, at: number): number {
+/**
+ * Writes one enhanced packet block a packet to `out` from byte `at` on and returns where they end. The first says that `lost` packets were lost
+ * before it, which takes `LOSS_OPTION` bytes more unless it is 0.
+ */
+export function writePacketBlocks(
+  batch: PacketBatch,
+  interfaceId: number,
+  out: Uint8Array,
+  at: number,
+  snapLen = NO_LIMIT,
+  lost = 0,
+): number {
   const { index, bytes } = batchMemory(batch);
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   const end = batch.length * RECORD_WORDS;
@@ -87,10 +103,11 @@ export function writePacketBlocks(batch: PacketBatch, interfaceId: number, out: 
       [secondHigh, secondLow] = nanoseconds(second, 0);
     }
     const low = secondLow + index[record + Word.Nanoseconds]!;
-    const length = index[record + Word.Length]!;
+    const length = Math.min(index[record + Word.Length]!, snapLen);
     const offset = bytes.byteOffset + index[record + Word.Offset]!;
     const room = padded(length);
-    const blockLength = PACKET_BLOCK_OVERHEAD + room;
+    const losses = record === 0 && lost > 0;
+    const blockLength = PACKET_BLOCK_OVERHEAD + room + (losses ? LOSS_OPTION : 0);
     view.setUint32(at, Block.EnhancedPacket, true);
     view.setUint32(at + 4, blockLength, true);
     view.setUint32(at + 8, interfaceId, true);
@@ -105,9 +122,15 @@ export function writePacketBlocks(batch: PacketBatch, interfaceId: number, out: 
     at += room;
     view.setUint32(at, FLAGS_OPTION, true);
     view.setUint32(at + 4, PACKET_FLAGS[(index[record + Word.Meta]! >>> 16) & 0xff] ?? 0, true);
-    view.setUint32(at + 8, Option.End, true);
-    view.setUint32(at + 12, blockLength, true);
-    at += 16;
+    at += 8;
+    if (losses) {
+      view.setUint32(at, DROPS_OPTION, true);
+      view.setBigUint64(at + 4, BigInt(lost), true);
+      at += LOSS_OPTION;
+    }
+    view.setUint32(at, Option.End, true);
+    view.setUint32(at + 4, blockLength, true);
+    at += 8;
   }
   return at;
 }

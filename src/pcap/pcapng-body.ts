@@ -1,5 +1,6 @@
-/** One block of a pcapng file, bounds-checked. */
-import { invalidFile, truncatedFile } from './file-error';
+/** The block of a pcapng file that a parser stands on, bounds-checked. One object moves over all of them. */
+import { invalidFile } from './file-error';
+import { FileWindow, type Shortage } from './file-window';
 import { MAX_BLOCK_LENGTH } from './limits';
 import { BLOCK_OVERHEAD, BYTE_ORDER_MAGIC, Block, OPTION_HEADER, Option, padded } from './pcapng-format';
 
@@ -7,90 +8,125 @@ import { BLOCK_OVERHEAD, BYTE_ORDER_MAGIC, Block, OPTION_HEADER, Option, padded 
 const BLOCK_HEAD = 8;
 const LITTLE_ENDIAN_MAGIC = 0x4d3c2b1a;
 
-/** Positions are counted from the start of the body. Reading beyond what `require` has asked for throws RangeError at the end of the file only. */
+/** Positions are counted from the start of the body. Reading beyond what `require` has asked for throws RangeError at the end of the window only. */
 export class BlockBody {
-  readonly #file: DataView;
-  readonly #start: number;
-  readonly littleEndian: boolean;
-  readonly type: number;
+  #window = new FileWindow(new Uint8Array(0), 0);
+  #view = this.#window.view;
+  #start = 0;
+  littleEndian = true;
+  type = 0;
   /** Bytes of the body. */
-  readonly length: number;
+  length = 0;
+  /** Why `enter` returned false. */
+  shortage: Shortage = { what: 'a block', needed: BLOCK_OVERHEAD };
+  /** The option that `nextOption` has come to: its code, and the position and length of its value. */
+  optionCode = 0;
+  optionAt = 0;
+  optionLength = 0;
+  #optionEnd = 0;
 
-  private constructor(file: DataView, offset: number, littleEndian: boolean, blockLength: number) {
-    this.#file = file;
-    this.#start = offset + BLOCK_HEAD;
-    this.littleEndian = littleEndian;
-    this.type = file.getUint32(offset, littleEndian);
-    this.length = blockLength - BLOCK_OVERHEAD;
+  /** Moves to the block at position `at` of the window; a section header brings its own byte order. False when not all of it is there yet. */
+  enter(window: FileWindow, at: number): boolean {
+    const { view, base } = window;
+    const present = view.byteLength - at;
+    if (present < BLOCK_OVERHEAD) return this.#short(BLOCK_OVERHEAD);
+    if (view.getUint32(at) === Block.SectionHeader) this.littleEndian = sectionIsLittleEndian(window, at);
+    const { littleEndian } = this;
+    const length = view.getUint32(at + 4, littleEndian);
+    if (length < BLOCK_OVERHEAD || length % 4 !== 0) throw invalidFile(base + at + 4, `${length} is no length of a block`);
+    if (length > MAX_BLOCK_LENGTH) throw invalidFile(base + at + 4, `a block claims ${length} bytes, the limit is ${MAX_BLOCK_LENGTH}`);
+    if (length > present) return this.#short(length);
+    const again = view.getUint32(at + length - 4, littleEndian);
+    if (again !== length) throw invalidFile(base + at + length - 4, `a block of ${length} bytes ends with the length ${again}`);
+    this.#window = window;
+    this.#view = view;
+    this.#start = at + BLOCK_HEAD;
+    this.type = view.getUint32(at, littleEndian);
+    this.length = length - BLOCK_OVERHEAD;
+    return true;
   }
 
-  /** The block at `offset`; a section header brings its own byte order, all others have that of their section. */
-  static at(file: DataView, offset: number, littleEndian: boolean): BlockBody {
-    const present = file.byteLength - offset;
-    if (present < BLOCK_OVERHEAD) throw truncatedFile(offset, 'a block', BLOCK_OVERHEAD, present);
-    const order = file.getUint32(offset) === Block.SectionHeader ? sectionIsLittleEndian(file, offset) : littleEndian;
-    const length = file.getUint32(offset + 4, order);
-    if (length < BLOCK_OVERHEAD || length % 4 !== 0) throw invalidFile(offset + 4, `${length} is no length of a block`);
-    if (length > MAX_BLOCK_LENGTH) throw invalidFile(offset + 4, `a block claims ${length} bytes, the limit is ${MAX_BLOCK_LENGTH}`);
-    if (length > present) throw truncatedFile(offset, 'a block', length, present);
-    const again = file.getUint32(offset + length - 4, order);
-    if (again !== length) throw invalidFile(offset + length - 4, `a block of ${length} bytes ends with the length ${again}`);
-    return new BlockBody(file, offset, order, length);
+  /** Offset of the block in the file. */
+  get blockOffset(): number {
+    return this.offsetOf(-BLOCK_HEAD);
   }
-
   /** Offset of a position in the file. */
   offsetOf(at: number): number {
+    return this.#window.base + this.#start + at;
+  }
+  /** Where a position stands in the window. */
+  windowOffsetOf(at: number): number {
     return this.#start + at;
   }
-
-  /** Offset of the next block. */
+  /** Where the next block stands in the window. */
   get next(): number {
     return this.#start + this.length + 4;
   }
 
   u8(at: number): number {
-    return this.#file.getUint8(this.#start + at);
+    return this.#view.getUint8(this.#start + at);
   }
   u16(at: number): number {
-    return this.#file.getUint16(this.#start + at, this.littleEndian);
+    return this.#view.getUint16(this.#start + at, this.littleEndian);
   }
   u32(at: number): number {
-    return this.#file.getUint32(this.#start + at, this.littleEndian);
+    return this.#view.getUint32(this.#start + at, this.littleEndian);
   }
   i64(at: number): number {
-    return Number(this.#file.getBigInt64(this.#start + at, this.littleEndian));
+    return Number(this.#view.getBigInt64(this.#start + at, this.littleEndian));
+  }
+  u64(at: number): number {
+    return Number(this.#view.getBigUint64(this.#start + at, this.littleEndian));
   }
   text(at: number, length: number): string {
-    return Buffer.from(this.#file.buffer, this.#file.byteOffset + this.#start + at, length).toString();
+    const start = this.#start + at;
+    return Buffer.from(this.#window.bytes.subarray(start, start + length)).toString();
   }
 
   /** Makes sure that the body begins with so many bytes. */
   require(length: number, what: string): void {
-    if (this.length < length) throw invalidFile(this.#start, `${what} has ${this.length} bytes, it needs ${length}`);
+    if (this.length < length) throw invalidFile(this.offsetOf(0), `${what} has ${this.length} bytes, it needs ${length}`);
   }
 
-  /** Visits the options that stand at the end of the body from `at` on. */
-  options(at: number, visit: (code: number, at: number, length: number) => void): void {
-    for (let length; at + OPTION_HEADER <= this.length; at += OPTION_HEADER + padded(length)) {
-      const code = this.u16(at);
-      length = this.u16(at + 2);
-      if (code === Option.End) return;
-      const room = this.length - at - OPTION_HEADER;
-      if (length > room) throw invalidFile(this.offsetOf(at), `option ${code} claims ${length} bytes, its block has ${room} left`);
-      visit(code, at + OPTION_HEADER, length);
-    }
+  /** The options that stand at the end of the body begin at `at`. */
+  beginOptions(at: number): void {
+    this.#optionEnd = at;
   }
 
-  /** Makes sure that the value of an option has the one length it can have. */
-  requireOption(code: number, at: number, length: number, expected: number): void {
-    if (length !== expected)
-      throw invalidFile(this.offsetOf(at - OPTION_HEADER), `option ${code} has ${length} bytes, it needs ${expected}`);
+  /** Moves to the next option. False when there is none. */
+  nextOption(): boolean {
+    const at = this.#optionEnd;
+    if (at + OPTION_HEADER > this.length) return false;
+    const code = this.u16(at);
+    const length = this.u16(at + 2);
+    if (code === Option.End) return false;
+    const room = this.length - at - OPTION_HEADER;
+    if (length > room) throw invalidFile(this.offsetOf(at), `option ${code} claims ${length} bytes, its block has ${room} left`);
+    this.optionCode = code;
+    this.optionAt = at + OPTION_HEADER;
+    this.optionLength = length;
+    this.#optionEnd = this.optionAt + padded(length);
+    return true;
+  }
+
+  /** Makes sure that the value of the option has the one length it can have. */
+  requireOption(expected: number): void {
+    if (this.optionLength !== expected)
+      throw invalidFile(
+        this.offsetOf(this.optionAt - OPTION_HEADER),
+        `option ${this.optionCode} has ${this.optionLength} bytes, it needs ${expected}`,
+      );
+  }
+
+  #short(needed: number): false {
+    this.shortage = { what: 'a block', needed };
+    return false;
   }
 }
 
-function sectionIsLittleEndian(file: DataView, offset: number): boolean {
-  const magic = file.getUint32(offset + BLOCK_HEAD);
+function sectionIsLittleEndian({ view, base }: FileWindow, at: number): boolean {
+  const magic = view.getUint32(at + BLOCK_HEAD);
   if (magic === BYTE_ORDER_MAGIC) return false;
   if (magic === LITTLE_ENDIAN_MAGIC) return true;
-  throw invalidFile(offset + BLOCK_HEAD, `byte-order magic 0x${magic.toString(16).padStart(8, '0')} is not 0x1a2b3c4d`);
+  throw invalidFile(base + at + BLOCK_HEAD, `byte-order magic 0x${magic.toString(16).padStart(8, '0')} is not 0x1a2b3c4d`);
 }

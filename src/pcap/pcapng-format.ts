@@ -17,12 +17,14 @@ export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** Codes of options; what they mean depends on the block. */
 export const Option = {
   End: 0,
+  Comment: 1,
   SectionApplication: 4,
   InterfaceName: 2,
   InterfaceTimeResolution: 9,
   InterfaceFcsLength: 13,
   InterfaceTimeOffset: 14,
   PacketFlags: 2,
+  PacketDropCount: 4,
   StatisticsReceived: 4,
   StatisticsDropped: 5,
 } as const;

@@ -1,6 +1,7 @@
 /** The pcapng format: sections of blocks, each section in a byte order of its own. */
-import type { FileBatches, FilePacket } from './file-batches';
+import type { BatchBuilder } from './batch-builder';
 import { invalidFile } from './file-error';
+import type { FileInterface, FileWindow, Shortage } from './file-window';
 import { MAX_INTERFACES } from './limits';
 import { BlockBody } from './pcapng-body';
 import { Block, ENHANCED_PACKET_HEADER, Option, PACKET_TYPE_UNKNOWN, packetTypeOfFlags, padded } from './pcapng-format';
@@ -8,102 +9,132 @@ import { describedInterface, type PcapngInterface } from './pcapng-interface';
 
 const SECTION_HEADER = 16;
 const SIMPLE_PACKET_HEADER = 4;
+const STATISTICS_HEADER = 12;
 
-/** Adds all packets to `batches`. Throws `NetringError` where the file ends or goes wrong. */
-export function parsePcapng(file: DataView, batches: FileBatches): void {
-  let littleEndian = true;
-  let interfaces: PcapngInterface[] = [];
-  for (let at = 0; at < file.byteLength;) {
-    const body = BlockBody.at(file, at, littleEndian);
-    switch (body.type) {
-      case Block.SectionHeader:
-        checkSection(body);
-        littleEndian = body.littleEndian;
-        interfaces = [];
-        break;
-      case Block.InterfaceDescription:
-        if (interfaces.length === MAX_INTERFACES) throw invalidFile(at, `a section describes more than ${MAX_INTERFACES} interfaces`);
-        interfaces.push(describedInterface(body));
-        break;
-      case Block.EnhancedPacket:
-      case Block.Packet:
-        addPacket(body, interfaces, batches);
-        break;
-      case Block.SimplePacket:
-        addSimplePacket(body, interfaces, batches);
-        break;
-    }
-    at = body.next;
+export class PcapngParser {
+  readonly format = 'pcapng';
+  readonly #body = new BlockBody();
+  #interfaces: PcapngInterface[] = [];
+
+  get shortage(): Shortage {
+    return this.#body.shortage;
   }
-}
 
-function checkSection(body: BlockBody): void {
-  body.require(SECTION_HEADER, 'a section header');
-  const major = body.u16(4);
-  const minor = body.u16(6);
-  // 1.2 is what some writers called 1.0.
-  if (major !== 1 || (minor !== 0 && minor !== 2))
-    throw invalidFile(body.offsetOf(4), `pcapng version ${major}.${minor} is not supported, only 1.0 is`);
-  body.options(SECTION_HEADER, () => {});
-}
+  /** Those of the present section. */
+  get interfaces(): readonly FileInterface[] {
+    return this.#interfaces.map(({ told }) => told);
+  }
 
-/** Enhanced and obsolete packet blocks differ in the width of the interface number only. */
-function addPacket(body: BlockBody, interfaces: readonly PcapngInterface[], batches: FileBatches): void {
-  body.require(ENHANCED_PACKET_HEADER, 'a packet block');
-  const from = interfaceOf(body, interfaces, body.type === Block.EnhancedPacket ? body.u32(0) : body.u16(0));
-  const captured = body.u32(12);
-  requireCaptured(body, ENHANCED_PACKET_HEADER, captured);
-  let packetType = PACKET_TYPE_UNKNOWN;
-  let fcsLength = from.fcsLength;
-  body.options(ENHANCED_PACKET_HEADER + padded(captured), (code, at, length) => {
-    if (code !== Option.PacketFlags) return;
-    body.requireOption(code, at, length, 4);
-    const flags = body.u32(at);
-    packetType = packetTypeOfFlags(flags);
-    fcsLength = (flags >>> 5) & 0xf || fcsLength;
-  });
-  const { sec, nsec } = from.timeOf(body.u32(4), body.u32(8));
-  add(batches, from, fcsLength, {
-    offset: body.offsetOf(ENHANCED_PACKET_HEADER),
-    length: captured,
-    originalLength: body.u32(16),
-    sec,
-    nsec,
-    packetType,
-  });
-}
+  /** Adds packets to `batch` from position `at` on, until it is full or bytes are missing. Returns the position of the first block that is not read. */
+  read(window: FileWindow, at: number, batch: BatchBuilder): number {
+    const body = this.#body;
+    while (body.enter(window, at)) {
+      switch (body.type) {
+        case Block.EnhancedPacket:
+        case Block.Packet:
+          if (!this.#addPacket(window, batch)) return at;
+          break;
+        case Block.SimplePacket:
+          if (!this.#addSimplePacket(window, batch)) return at;
+          break;
+        case Block.SectionHeader:
+          this.#beginSection();
+          break;
+        case Block.InterfaceDescription:
+          this.#describe();
+          break;
+        case Block.InterfaceStatistics:
+          this.#count();
+          break;
+      }
+      at = body.next;
+    }
+    return at;
+  }
 
-/** Without a time and always of the first interface, whose limit tells how much of the packet was kept. */
-function addSimplePacket(body: BlockBody, interfaces: readonly PcapngInterface[], batches: FileBatches): void {
-  body.require(SIMPLE_PACKET_HEADER, 'a simple packet block');
-  const from = interfaceOf(body, interfaces, 0);
-  const originalLength = body.u32(0);
-  const captured = Math.min(originalLength, from.snapLen === 0 ? originalLength : from.snapLen);
-  requireCaptured(body, SIMPLE_PACKET_HEADER, captured);
-  add(batches, from, from.fcsLength, {
-    offset: body.offsetOf(SIMPLE_PACKET_HEADER),
-    length: captured,
-    originalLength,
-    sec: 0,
-    nsec: 0,
-    packetType: PACKET_TYPE_UNKNOWN,
-  });
-}
+  #beginSection(): void {
+    const body = this.#body;
+    body.require(SECTION_HEADER, 'a section header');
+    const major = body.u16(4);
+    const minor = body.u16(6);
+    // 1.2 is what some writers called 1.0.
+    if (major !== 1 || (minor !== 0 && minor !== 2))
+      throw invalidFile(body.offsetOf(4), `pcapng version ${major}.${minor} is not supported, only 1.0 is`);
+    body.beginOptions(SECTION_HEADER);
+    while (body.nextOption());
+    this.#interfaces = [];
+  }
 
-function interfaceOf(body: BlockBody, interfaces: readonly PcapngInterface[], id: number): PcapngInterface {
-  const found = interfaces[id];
-  if (found === undefined)
-    throw invalidFile(body.offsetOf(0), `a packet names interface ${id}, the section has described ${interfaces.length}`);
-  return found;
-}
+  #describe(): void {
+    const body = this.#body;
+    if (this.#interfaces.length === MAX_INTERFACES)
+      throw invalidFile(body.blockOffset, `a section describes more than ${MAX_INTERFACES} interfaces`);
+    this.#interfaces.push(describedInterface(body));
+  }
 
-function requireCaptured(body: BlockBody, header: number, captured: number): void {
-  const room = body.length - header;
-  if (captured > room) throw invalidFile(body.offsetOf(0), `a packet claims ${captured} captured bytes, its block has room for ${room}`);
-}
+  /** Enhanced and obsolete packet blocks differ in the width of the interface number only. */
+  #addPacket(window: FileWindow, batch: BatchBuilder): boolean {
+    const body = this.#body;
+    body.require(ENHANCED_PACKET_HEADER, 'a packet block');
+    const from = this.#interfaceOf(body.type === Block.EnhancedPacket ? body.u32(0) : body.u16(0), 'a packet');
+    const captured = body.u32(12);
+    this.#requireCaptured(ENHANCED_PACKET_HEADER, captured);
+    let packetType = PACKET_TYPE_UNKNOWN;
+    let fcsLength = from.fcsLength;
+    body.beginOptions(ENHANCED_PACKET_HEADER + padded(captured));
+    while (body.nextOption()) {
+      if (body.optionCode !== Option.PacketFlags) continue;
+      body.requireOption(4);
+      const flags = body.u32(body.optionAt);
+      packetType = packetTypeOfFlags(flags);
+      fcsLength = (flags >>> 5) & 0xf || fcsLength;
+    }
+    const { clock } = from;
+    clock.tell(body.u32(4), body.u32(8));
+    // As much of the check sequence as was captured is left out.
+    const original = Math.max(body.u32(16), captured) - fcsLength;
+    const length = Math.max(Math.min(captured, original), 0);
+    const at = body.windowOffsetOf(ENHANCED_PACKET_HEADER);
+    return batch.add(window, from.origin, at, length, original, clock.sec, clock.nsec, packetType);
+  }
 
-/** Leaves out as much of the check sequence as was captured. */
-function add(batches: FileBatches, from: PcapngInterface, fcsLength: number, packet: FilePacket): void {
-  const originalLength = Math.max(packet.originalLength, packet.length) - fcsLength;
-  batches.add(from.origin, { ...packet, originalLength, length: Math.max(Math.min(packet.length, originalLength), 0) });
+  /** Without a time and always of the first interface, whose limit tells how much of the packet was kept. */
+  #addSimplePacket(window: FileWindow, batch: BatchBuilder): boolean {
+    const body = this.#body;
+    body.require(SIMPLE_PACKET_HEADER, 'a simple packet block');
+    const { origin, fcsLength, told } = this.#interfaceOf(0, 'a packet');
+    const whole = body.u32(0);
+    const captured = Math.min(whole, told.snapLen === 0 ? whole : told.snapLen);
+    this.#requireCaptured(SIMPLE_PACKET_HEADER, captured);
+    const original = whole - fcsLength;
+    const length = Math.max(Math.min(captured, original), 0);
+    return batch.add(window, origin, body.windowOffsetOf(SIMPLE_PACKET_HEADER), length, original, 0, 0, PACKET_TYPE_UNKNOWN);
+  }
+
+  #count(): void {
+    const body = this.#body;
+    body.require(STATISTICS_HEADER, 'an interface statistics block');
+    const { told } = this.#interfaceOf(body.u32(0), 'a statistics block');
+    const statistics = { received: 0, drops: 0 };
+    body.beginOptions(STATISTICS_HEADER);
+    while (body.nextOption()) {
+      if (body.optionCode !== Option.StatisticsReceived && body.optionCode !== Option.StatisticsDropped) continue;
+      body.requireOption(8);
+      statistics[body.optionCode === Option.StatisticsReceived ? 'received' : 'drops'] = body.u64(body.optionAt);
+    }
+    told.statistics = statistics;
+  }
+
+  #interfaceOf(id: number, what: string): PcapngInterface {
+    const found = this.#interfaces[id];
+    if (found === undefined)
+      throw invalidFile(this.#body.offsetOf(0), `${what} names interface ${id}, the section has described ${this.#interfaces.length}`);
+    return found;
+  }
+
+  #requireCaptured(header: number, captured: number): void {
+    const room = this.#body.length - header;
+    if (captured > room)
+      throw invalidFile(this.#body.offsetOf(0), `a packet claims ${captured} captured bytes, its block has room for ${room}`);
+  }
 }

@@ -1,6 +1,6 @@
 /** The library's examples as a user runs them, on a cable whose other end belongs to somebody else. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { Lab, type Wire } from '../support/lab';
 import { root } from '../support/paths';
 import { output, type Child } from '../support/process';
 import { needsXdp } from '../support/skip';
+import { until } from '../support/wait';
 import { numberedFrame, sendFrames, tshark, Witness } from '../support/witness';
 
 describe('library examples', function () {
@@ -147,6 +148,51 @@ describe('library examples', function () {
     assert.deepEqual(
       seen.map((packet) => [packet['frame.len']?.[0], packet['frame.interface_name']?.[0], packet['data.data']?.[0]]),
       sent.map((frame) => [String(frame.length), wire.a, frame.toString('hex', 14)]),
+    );
+  });
+
+  it('pcap records, shows and replays what tshark reads too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netring-example-'));
+    lab.defer(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'capture.pcapng');
+    const recording = new Example('pcap', 'record', wire.a, file, '20');
+    await recording.captures();
+    const sent = frames(20, (i) => 60 + i);
+    await send(sent);
+    assert.match((await recording.lines())[0]!, /: 20 packets, \d+ bytes$/);
+    const seen = tshark(readFileSync(file), ['frame.time_epoch', 'frame.interface_name', 'frame.len']);
+    const shown = await new Example('pcap', 'show', file).lines();
+    assert.equal(shown.pop(), `${wire.a}: received 20, lost 0`);
+    assert.deepEqual(
+      shown,
+      seen.map((one, i) => `${one['frame.time_epoch']?.[0]} ${wire.a} broadcast ${60 + i}/${one['frame.len']?.[0]} bytes`),
+    );
+    const witness = await Witness.open(lab, wire.b);
+    const replaying = new Example('pcap', 'replay', file, wire.a, '10', '2');
+    assert.deepEqual(await replaying.lines(), [`40 packets sent on ${wire.a} in 2 passes, 0 refused`]);
+    assert.deepEqual(
+      (await witness.expect(40)).map(({ data }) => data.toString('hex')),
+      [...sent, ...sent].map((frame) => frame.toString('hex')),
+    );
+    await witness.close();
+  });
+
+  it('pcap writes what came before an alarm, and what came after', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netring-example-'));
+    lab.defer(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'alarm.pcapng');
+    const example = new Example('pcap', 'alarm', wire.a, file, '88b6');
+    await example.captures();
+    const sent = frames(50, () => 100);
+    sent[30]!.writeUInt16BE(0x88b6, 12);
+    await send(sent.slice(0, 40));
+    await send(sent.slice(40));
+    await until(() => existsSync(file) && readFileSync(file).length > 50 * 100, 5000, 'all frames in the file');
+    example.child.process.kill('SIGINT');
+    assert.deepEqual(await example.lines(), [`${file}: 50 packets`]);
+    assert.deepEqual(
+      tshark(readFileSync(file), ['data.data']).map((one) => one['data.data']?.[0]),
+      sent.map((frame) => frame.toString('hex', 14)),
     );
   });
 

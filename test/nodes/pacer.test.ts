@@ -1,6 +1,6 @@
 /** Pacing by a clock that is turned by hand: even, and never more than 1 ms worth ahead. */
 import assert from 'node:assert/strict';
-import { Pacer, type PacedFrames } from '../../nodes/runtime/pacer';
+import { Pacer, type PacedFrames } from '../../src/replay/pacer';
 import { FakeClock } from './fake-clock';
 
 /** Frames of 125 bytes (1000 bits), recorded at the times given. */

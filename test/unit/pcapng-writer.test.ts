@@ -28,7 +28,7 @@ describe('encodePcapng', () => {
   it('writes a section header, an interface, the packets, and counters when they are given', () => {
     const batch = PacketBatch.from([frame(60), frame(61)], { interface: 'eth0' });
     assert.deepEqual(
-      blocks(encodePcapng([batch], { statistics: { received: 5, dropped: 3 } })).map((block) => block.type),
+      blocks(encodePcapng([batch], { statistics: () => ({ received: 5, drops: 3 }) })).map((block) => block.type),
       [0x0a0d0d0a, 1, 6, 6, 5],
     );
     assert.deepEqual(
@@ -39,7 +39,7 @@ describe('encodePcapng', () => {
 
   it('is a file without packets when there is no batch or only an empty one', () => {
     assert.deepEqual(readCaptureFile(encodePcapng([])), { batches: [] });
-    assert.deepEqual(readCaptureFile(encodePcapng([], { statistics: { received: 1, dropped: 0 } })), { batches: [] });
+    assert.deepEqual(readCaptureFile(encodePcapng([], { statistics: () => ({ received: 1, drops: 0 }) })), { batches: [] });
     assert.deepEqual(readCaptureFile(encodePcapng([PacketBatch.from([])])), { batches: [] });
   });
 
@@ -95,15 +95,14 @@ describe('encodePcapng', () => {
     assert.deepEqual(linkTypes, [1, 1, 101, 105, 127, 147, 113]);
   });
 
-  it('refuses counters that cannot be those of one interface or are no counts', () => {
-    const [a, b] = ['a', 'b'].map((name) => PacketBatch.from([frame(20)], { interface: name }));
-    assert.throws(() => encodePcapng([a!, b!], { statistics: { received: 1, dropped: 0 } }), /TypeError.*one interface.*2/);
+  it('refuses counters that are no counts, and texts that are too long', () => {
+    const a = PacketBatch.from([frame(20)], { interface: 'a' });
     for (const received of [-1, 0.5, NaN, 2 ** 53])
-      assert.throws(() => encodePcapng([a!], { statistics: { received, dropped: 0 } }), {
+      assert.throws(() => encodePcapng([a], { statistics: () => ({ received, drops: 0 }) }), {
         name: 'RangeError',
         message: `statistics.received is ${received}: not a count`,
       });
-    assert.throws(() => encodePcapng([a!], { application: 'x'.repeat(70_000) }), RangeError);
+    assert.throws(() => encodePcapng([a], { application: 'x'.repeat(70_000) }), RangeError);
   });
 
   it('survives the way back: bytes, lengths, times, directions, interfaces, link types', () => {

@@ -1,0 +1,104 @@
+/** Turns the bytes of a capture file, as they come, into batches. */
+import type { PacketBatch } from '../batch';
+import { NetringError } from '../errors';
+import { BatchBuilder } from './batch-builder';
+import { invalidFile, truncatedFile } from './file-error';
+import { FileWindow, type FileInterface, type Shortage } from './file-window';
+import { PcapParser } from './pcap-parser';
+import { Block } from './pcapng-format';
+import { PcapngParser } from './pcapng-parser';
+
+const MAGIC: Shortage = { what: 'the magic number', needed: 4 };
+
+/**
+ * Batches share the bytes they were parsed from. Memory is taken for bytes that have come, never for those that a length in the file only claims.
+ */
+export class CaptureParser {
+  readonly #batch = new BatchBuilder();
+  #parser: PcapParser | PcapngParser | undefined;
+  #window = new FileWindow(new Uint8Array(0), 0);
+  /** Position in the window of the first byte that is not parsed. */
+  #at = 0;
+  /** What came after the window, until it is enough to go on with. */
+  #waiting: Uint8Array[] = [];
+  #waitingLength = 0;
+  /** The parser can do nothing with what is in the window. */
+  #starved = true;
+  #error: NetringError | undefined;
+
+  /** Undefined until the first four bytes have come. */
+  get format(): 'pcap' | 'pcapng' | undefined {
+    return this.#parser?.format;
+  }
+  /** Those of the present section. */
+  get interfaces(): readonly FileInterface[] {
+    return this.#parser?.interfaces ?? [];
+  }
+  /** Bytes that have come. */
+  get length(): number {
+    return this.#window.base + this.#window.bytes.length + this.#waitingLength;
+  }
+
+  /** Takes the next bytes of the file. They must not change any more. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#waiting.push(bytes);
+    this.#waitingLength += bytes.length;
+  }
+
+  /** The next batch; undefined when more bytes are wanted. Throws `NetringError` at the place where the file goes wrong. */
+  next(): PacketBatch | undefined {
+    if (this.#error !== undefined) throw this.#error;
+    while (this.#ready()) {
+      try {
+        this.#parser ??= parserFor(this.#window);
+        this.#at = this.#parser.read(this.#window, this.#at, this.#batch);
+        this.#starved = !this.#batch.refused;
+      } catch (error) {
+        if (!(error instanceof NetringError)) throw error;
+        // What was read before is still good.
+        this.#error = error;
+      }
+      const batch = this.#batch.take(this.#window);
+      if (batch !== undefined) return batch;
+      if (this.#error !== undefined) throw this.#error;
+    }
+    return undefined;
+  }
+
+  /** The file has ended, and `next` has nothing more. Throws `NetringError` when it ends inside something. */
+  finish(): void {
+    const left = this.#left + this.#waitingLength;
+    if (left === 0 && this.#parser !== undefined) return;
+    const { what, needed } = this.#shortage;
+    throw truncatedFile(this.#window.base + this.#at, what, needed, left);
+  }
+
+  get #shortage(): Shortage {
+    return this.#parser?.shortage ?? MAGIC;
+  }
+  get #left(): number {
+    return this.#window.bytes.length - this.#at;
+  }
+
+  /** Whether the parser can get further; joins what waits to the rest of the window as soon as that is enough. */
+  #ready(): boolean {
+    if (!this.#starved) return true;
+    if (this.#waitingLength === 0 || this.#left + this.#waitingLength < this.#shortage.needed) return false;
+    const rest = this.#window.bytes.subarray(this.#at);
+    const parts = rest.length === 0 ? this.#waiting : [rest, ...this.#waiting];
+    this.#window = new FileWindow(parts.length === 1 ? parts[0]! : Buffer.concat(parts), this.#window.base + this.#at);
+    this.#at = 0;
+    this.#waiting = [];
+    this.#waitingLength = 0;
+    return true;
+  }
+}
+
+function parserFor({ view }: FileWindow): PcapParser | PcapngParser {
+  const magic = view.getUint32(0);
+  if (magic === Block.SectionHeader) return new PcapngParser();
+  const parser = PcapParser.for(magic);
+  if (parser !== undefined) return parser;
+  throw invalidFile(0, `magic number 0x${magic.toString(16).padStart(8, '0')} is neither that of pcap nor of pcapng`);
+}

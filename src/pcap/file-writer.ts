@@ -1,0 +1,113 @@
+/** Capture files as Node streams: batches in, bytes out. */
+import { Transform, type TransformCallback } from 'node:stream';
+import { isPacketBatch } from '../batch';
+import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
+import { PcapEncoder, type PcapOptions } from './pcap-encoder';
+import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
+
+/** Batches that may wait to be encoded, and bytes that may wait to be read. */
+const WAITING_BATCHES = 4;
+const WAITING_BYTES = 1024 * 1024;
+
+/** Asks, in its place among the batches, for the counters of the interfaces. */
+const STATISTICS = Symbol('statistics');
+
+abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
+  readonly #encoder: E;
+  #packets = 0;
+  #bytes = 0;
+
+  /** @internal */
+  protected constructor(encoder: E) {
+    super({ writableObjectMode: true, writableHighWaterMark: WAITING_BATCHES, readableHighWaterMark: WAITING_BYTES });
+    this.#encoder = encoder;
+  }
+
+  /** Packets written so far. */
+  get packets(): number {
+    return this.#packets;
+  }
+  /** Bytes of the file so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch that would have to wait is copied, so that it may be released as soon as this returns. */
+  override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, ...rest: unknown[]): boolean {
+    const waits = this.writableLength > 0 || this.writableCorked > 0;
+    const kept = waits && isPacketBatch(input) && input.borrowed ? input.toOwned() : input;
+    return super.write(kept, ...(rest as []));
+  }
+
+  /** @internal */
+  override _transform(input: unknown, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.#respond(callback, () => {
+      if (input === STATISTICS) return this.encodeStatistics(this.#encoder);
+      const batch = batchOf(input as CaptureFileInput);
+      this.#packets += batch.length;
+      return batch.length === 0 ? undefined : this.#encoder.encode(batch);
+    });
+  }
+
+  /** @internal */
+  override _flush(callback: TransformCallback): void {
+    this.#respond(callback, () => this.#encoder.finish());
+  }
+
+  /** @internal */
+  protected encodeStatistics(encoder: E): Buffer | undefined {
+    void encoder;
+    return undefined;
+  }
+
+  #respond(callback: TransformCallback, encode: () => Buffer | undefined): void {
+    let bytes: Buffer | undefined;
+    try {
+      bytes = encode();
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    this.#bytes += bytes?.length ?? 0;
+    if (bytes === undefined || bytes.length === 0) callback();
+    else callback(null, bytes);
+  }
+}
+
+/**
+ * Batches or packet objects in, a pcap file out: nanoseconds, one link type. Neither interfaces nor directions have a place in it; `PcapngWriter`
+ * has. A file without packets is one too.
+ *
+ * Fails with `NetringError` kind `Config` on packets of another link type than the first, with TypeError on what is no packet.
+ */
+export class PcapWriter extends CaptureFileWriter<PcapEncoder> {
+  /** Throws NetringError kind `Config`. */
+  constructor(options: PcapOptions = {}) {
+    super(new PcapEncoder(options));
+  }
+}
+
+/**
+ * Batches or packet objects in, a pcapng file out: nanoseconds, every interface with its name and link type, directions, losses where they
+ * happened, and the counters of the interfaces at the end.
+ *
+ * Fails with TypeError on what is no packet, with RangeError on counters that are no counts.
+ */
+export class PcapngWriter extends CaptureFileWriter<PcapngEncoder> {
+  /** Throws NetringError kind `Config`, RangeError for a text of more than 65535 bytes. */
+  constructor(options: PcapngOptions = {}) {
+    super(new PcapngEncoder(options));
+  }
+
+  /** Writes the counters of all interfaces as they are when the batches before are written. They are written at the end in any case. */
+  writeStatistics(): boolean {
+    return super.write(STATISTICS as never);
+  }
+
+  /** @internal */
+  protected override encodeStatistics(encoder: PcapngEncoder): Buffer {
+    return encoder.statistics();
+  }
+}

@@ -1,0 +1,49 @@
+/** How the times of a pcapng interface count. */
+
+/** Set in a resolution: a power of two, not of ten. */
+const BINARY = 0x80;
+/** Powers of ten up to this one are divided by without BigInt. */
+const NANOSECONDS = 9;
+
+/** Holds the time it was last asked about, so that none is an object. */
+export class Clock {
+  readonly #ticks: number;
+  readonly #nanoseconds: number;
+  /** Ticks a second, where only a BigInt holds them or what comes of them. */
+  readonly #large: bigint | undefined;
+  readonly #offset: number;
+  sec = 0;
+  nsec = 0;
+
+  /** `resolution` is a power of ten, or of two with bit 7 set, to be taken negative. `offset` is in seconds. */
+  constructor(resolution: number, offset: number) {
+    const exponent = resolution & ~BINARY;
+    const decimal = (resolution & BINARY) === 0;
+    this.#ticks = 10 ** exponent;
+    this.#nanoseconds = 10 ** (NANOSECONDS - exponent);
+    this.#large = decimal && exponent <= NANOSECONDS ? undefined : (decimal ? 10n : 2n) ** BigInt(exponent);
+    this.#offset = offset;
+  }
+
+  /** Sets `sec` and `nsec` to what a packet's two 32-bit words stand for. */
+  tell(high: number, low: number): void {
+    if (this.#large !== undefined) return this.#tellLarge(this.#large, high, low);
+    // 64 bits by 30: long division in digits of 16 bits, whose partial dividends a number holds exactly.
+    const ticks = this.#ticks;
+    let partial = high;
+    let sec = Math.floor(partial / ticks);
+    partial = (partial - sec * ticks) * 0x1_0000 + (low >>> 16);
+    let digit = Math.floor(partial / ticks);
+    sec = sec * 0x1_0000 + digit;
+    partial = (partial - digit * ticks) * 0x1_0000 + (low & 0xffff);
+    digit = Math.floor(partial / ticks);
+    this.sec = sec * 0x1_0000 + digit + this.#offset;
+    this.nsec = (partial - digit * ticks) * this.#nanoseconds;
+  }
+
+  #tellLarge(ticks: bigint, high: number, low: number): void {
+    const time = (BigInt(high) << 32n) | BigInt(low);
+    this.sec = Number(time / ticks) + this.#offset;
+    this.nsec = Number(((time % ticks) * 1_000_000_000n) / ticks);
+  }
+}

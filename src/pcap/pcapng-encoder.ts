@@ -1,0 +1,121 @@
+/** Encodes batches as a pcapng file: little-endian, nanoseconds, several interfaces, their counters. */
+import { batchLinkType, type PacketBatch } from '../batch';
+import type { Timestamp } from '../packet';
+import { keptLength, type FileEncoder } from './file-encoder';
+import { fileLinkType } from './link-types';
+import { LossCounter, type CountersOf } from './losses';
+import {
+  interfaceDescriptionBlock,
+  interfaceStatisticsBlock,
+  LOSS_OPTION,
+  PACKET_BLOCK_OVERHEAD,
+  packetBlocksLength,
+  sectionHeaderBlock,
+  writePacketBlocks,
+} from './pcapng-blocks';
+import { padded } from './pcapng-format';
+
+export interface PcapngOptions {
+  /** What the file names as its writer. Default `netring for Node-RED`. */
+  application?: string;
+  /** A comment on the whole file. */
+  comment?: string;
+  /** Bytes of each packet that are kept; 0, the default, keeps all of them. Its original length is told in any case. */
+  snapLen?: number;
+  /**
+   * Counters of the interface of that name since it was opened, such as a capture's `cumulativeStats()`; undefined when there are none. Asked before
+   * every batch, whose first packet then tells how many were lost since the batch before, and for the statistics blocks of the interfaces.
+   */
+  statistics?: CountersOf;
+}
+
+interface Described {
+  id: number;
+  name: string;
+}
+
+const APPLICATION = 'netring for Node-RED';
+const STATISTICS_LENGTH = interfaceStatisticsBlock(0, { sec: 0, nsec: 0 }, { received: 0, drops: 0 }).length;
+const EMPTY = Buffer.alloc(0);
+
+export class PcapngEncoder implements FileEncoder {
+  readonly #section: Buffer;
+  readonly #snapLen: number;
+  readonly #kept: number;
+  readonly #losses: LossCounter | undefined;
+  readonly #interfaces = new Map<string, Described>();
+  #length = 0;
+
+  /** `losses` goes on counting from another file's. Throws NetringError kind `Config`, RangeError for a text of more than 65535 bytes. */
+  constructor(options: PcapngOptions = {}, losses = options.statistics && new LossCounter(options.statistics)) {
+    this.#section = sectionHeaderBlock(options.application ?? APPLICATION, options.comment);
+    this.#snapLen = options.snapLen ?? 0;
+    this.#kept = keptLength(options.snapLen);
+    this.#losses = losses;
+  }
+
+  encode(batch: PacketBatch): Buffer {
+    const known = this.#interfaces.get(keyOf(batch));
+    const description = known === undefined ? this.#describe(batch) : EMPTY;
+    const { id } = known ?? this.#add(batch);
+    const lost = batch.length === 0 ? 0 : (this.#losses?.since(batch.interface) ?? 0);
+    const before = this.#length === 0 ? this.#section.length : 0;
+    const packets = packetBlocksLength(batch, this.#kept) + (lost > 0 ? LOSS_OPTION : 0);
+    const out = Buffer.allocUnsafe(before + description.length + packets);
+    if (before > 0) out.set(this.#section);
+    out.set(description, before);
+    writePacketBlocks(batch, id, out, before + description.length, this.#kept, lost);
+    this.#length += out.length;
+    return out;
+  }
+
+  /** Statistics blocks of the interfaces so far; with the section's header when nothing was written before. */
+  statistics(at: Timestamp = now()): Buffer {
+    const blocks = this.#length === 0 ? [this.#section] : [];
+    for (const { id, name } of this.#interfaces.values()) {
+      const counters = this.#losses?.counters(name);
+      if (counters !== undefined) blocks.push(interfaceStatisticsBlock(id, at, counters));
+    }
+    const out = Buffer.concat(blocks);
+    this.#length += out.length;
+    return out;
+  }
+
+  finish(): Buffer {
+    return this.statistics();
+  }
+
+  lengthWithout(batch: PacketBatch): number {
+    const known = this.#interfaces.has(keyOf(batch));
+    const counted = this.#interfaces.size + (known ? 0 : 1);
+    return (
+      (this.#length === 0 ? this.#section.length : this.#length) +
+      (known ? 0 : this.#describe(batch).length) +
+      (this.#losses === undefined ? 0 : LOSS_OPTION + counted * STATISTICS_LENGTH)
+    );
+  }
+
+  packetLength(captured: number): number {
+    return PACKET_BLOCK_OVERHEAD + padded(Math.min(captured, this.#kept));
+  }
+
+  #describe(batch: PacketBatch): Buffer {
+    return interfaceDescriptionBlock(batch.interface, fileLinkType(batchLinkType(batch)), this.#snapLen);
+  }
+
+  #add(batch: PacketBatch): Described {
+    const described = { id: this.#interfaces.size, name: batch.interface };
+    this.#interfaces.set(keyOf(batch), described);
+    return described;
+  }
+}
+
+function keyOf(batch: PacketBatch): string {
+  return `${fileLinkType(batchLinkType(batch))} ${batch.interface}`;
+}
+
+function now(): Timestamp {
+  const ms = Date.now();
+  return { sec: Math.floor(ms / 1000), nsec: (ms % 1000) * 1_000_000 };
+}
+

@@ -1,0 +1,140 @@
+/** What happened before: packets that are held back until something makes them worth keeping. */
+import { Transform, type TransformCallback } from 'node:stream';
+import { isPacketBatch, sliceBatch, type PacketBatch } from '../batch';
+import { NetringError } from '../errors';
+import { RECORD_WORDS } from '../native';
+import { batchOf, type CaptureFileInput } from './file-encoder';
+import { endOfRoom, firstAt, shifted } from './packet-range';
+
+export interface PreTriggerOptions {
+  /** Bytes that are held, 44 a packet besides its own: about what the packets take in a pcapng file. */
+  maxBytes?: number;
+  /** Packets are held that are not older than so many seconds before the newest, by their timestamps. */
+  maxSeconds?: number;
+}
+
+/** What a packet takes besides its bytes: its record in memory, and as much in a pcapng file. */
+const PACKET_OVERHEAD = RECORD_WORDS * 4;
+const WAITING_BATCHES = 4;
+
+/**
+ * A `Transform` of batches (or packet objects) to owned batches that holds back the newest packets. `trigger()` lets go of them, oldest first, and of
+ * all that comes from then on, until `stop()`: in front of a `PcapngWriter` or a `RotatingWriter`, "the 10 MB before the alarm".
+ *
+ * Batches are held as they are when they fill at least half of their memory, else copied: the memory held is at most twice `maxBytes`, and one
+ * batch. Held batches count in the `maxBufferedBytes` of their capture.
+ */
+export class PreTrigger extends Transform {
+  readonly #maxBytes: number;
+  readonly #maxSeconds: number | undefined;
+  #held: PacketBatch[] = [];
+  /** Of the held batches, the part of the oldest that is no longer wanted included. */
+  #bytes = 0;
+  #live = false;
+  /** Nothing can be let go of any more. */
+  #over = false;
+
+  /** Throws NetringError kind `Config`. */
+  constructor({ maxBytes, maxSeconds }: PreTriggerOptions) {
+    super({ objectMode: true, highWaterMark: WAITING_BATCHES });
+    if (maxBytes === undefined && maxSeconds === undefined)
+      throw NetringError.config('maxBytes and maxSeconds are missing: one of them bounds what is held', 'maxBytes');
+    if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes > 0))
+      throw NetringError.config(`maxBytes is ${maxBytes}: an integer from 1 on`, 'maxBytes');
+    if (maxSeconds !== undefined && !(maxSeconds > 0 && Number.isFinite(maxSeconds)))
+      throw NetringError.config(`maxSeconds is ${maxSeconds}: a number of seconds above 0`, 'maxSeconds');
+    this.#maxBytes = maxBytes ?? Infinity;
+    this.#maxSeconds = maxSeconds;
+  }
+
+  /** Whether packets pass. */
+  get live(): boolean {
+    return this.#live;
+  }
+  /** Packets that `trigger()` would let go of now. */
+  get heldPackets(): number {
+    return this.#wanted().reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Lets go of what is held and of what comes. Does nothing while packets pass. */
+  trigger(): void {
+    if (this.#live || this.#over) return;
+    this.#live = true;
+    for (const batch of this.#wanted()) this.push(batch);
+    this.#held = [];
+    this.#bytes = 0;
+  }
+
+  /** Holds packets back again, those that come from now on. */
+  stop(): void {
+    this.#live = false;
+  }
+
+  /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
+  override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, ...rest: unknown[]): boolean {
+    return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));
+  }
+
+  /** @internal */
+  override _transform(input: CaptureFileInput, _encoding: BufferEncoding, callback: TransformCallback): void {
+    let batch: PacketBatch;
+    try {
+      batch = batchOf(input);
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    if (this.#live) return callback(null, batch);
+    if (batch.length > 0) this.#hold(batch);
+    callback();
+  }
+
+  /** @internal */
+  override _flush(callback: TransformCallback): void {
+    this.#end();
+    callback();
+  }
+
+  /** @internal */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#end();
+    callback(error);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#held = [];
+    this.#bytes = 0;
+  }
+
+  #hold(batch: PacketBatch): void {
+    const kept = sizeOf(batch) * 2 < batch.bytes.buffer.byteLength ? batch.copy() : batch;
+    this.#held.push(kept);
+    this.#bytes += sizeOf(kept);
+    // The oldest goes when nothing of it is wanted any more.
+    for (let oldest = this.#held[0]; oldest && this.#firstWanted(oldest) === oldest.length; oldest = this.#held[0]) {
+      this.#bytes -= sizeOf(oldest);
+      this.#held.shift();
+    }
+  }
+
+  #wanted(): PacketBatch[] {
+    const [oldest, ...rest] = this.#held;
+    return oldest === undefined ? [] : [sliceBatch(oldest, this.#firstWanted(oldest), oldest.length), ...rest];
+  }
+
+  /** Index of the first packet of the oldest batch that is within the bounds. */
+  #firstWanted(oldest: PacketBatch): number {
+    const excess = this.#bytes - this.#maxBytes;
+    // The packets that fit into one byte less than the excess, and one more.
+    const fits = excess > 0 ? Math.min(endOfRoom(oldest, 0, excess - 1, (length) => length + PACKET_OVERHEAD) + 1, oldest.length) : 0;
+    const newest = this.#held.at(-1)!;
+    return this.#maxSeconds === undefined ? fits : firstAt(oldest, fits, shifted(newest.tsLast, -this.#maxSeconds));
+  }
+}
+
+function sizeOf(batch: PacketBatch): number {
+  return batch.byteLength + batch.length * PACKET_OVERHEAD;
+}

@@ -1,0 +1,143 @@
+/** Capture files as a stream of batches. */
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
+import { isUint8Array } from 'node:util/types';
+import type { PacketBatch } from '../batch';
+import { CaptureParser } from './capture-parser';
+import type { FileInterface } from './file-window';
+
+/** A path, the file itself, or its bytes as they come: a `Readable`, or any iterable of Buffers that do not change afterwards. */
+export type PcapInput = string | URL | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+export interface ReadPcapOptions {
+  /** Aborting ends the iteration with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Bytes of a file that are read at once. */
+const CHUNK = 1024 * 1024;
+/** Batches that are parsed before the event loop turns, some megabytes' worth. */
+const BATCHES_A_TURN = 16;
+
+/**
+ * Reads a capture file: pcap (microseconds, nanoseconds, or the modified form with 24 bytes before each packet) or pcapng, in either byte order,
+ * recognised by its first bytes. Owned batches of one interface and at most 1024 packets come in the order of the file and share its bytes.
+ *
+ * Packets are bounded by 16 MiB, and so is what is held of a file besides its batches. The iteration throws `NetringError` kind `Io`, code
+ * `ERR_TRUNCATED_FILE` or `ERR_INVALID_FILE`, with the byte offset, after the packets before that place; the file system's error when there is no
+ * such file. Throws TypeError for an input of another type.
+ */
+export function readPcap(input: PcapInput, options: ReadPcapOptions = {}): PcapReader {
+  return new PcapReader(input, options);
+}
+
+/** What `readPcap` gives: to be iterated once. Leaving the loop closes the file, or destroys the stream. */
+export class PcapReader implements AsyncIterable<PacketBatch> {
+  readonly #parser = new CaptureParser();
+  readonly #batches: AsyncGenerator<PacketBatch, void, undefined>;
+  #packets = 0;
+
+  /** @internal Use `readPcap`. */
+  constructor(input: PcapInput, { signal }: ReadPcapOptions) {
+    this.#batches = this.#read(chunksOf(input, signal), signal);
+  }
+
+  /** Undefined until the first bytes are read. */
+  get format(): 'pcap' | 'pcapng' | undefined {
+    return this.#parser.format;
+  }
+  /** The interfaces that the present section of the file has described so far; a pcap file has one, without a name. */
+  get interfaces(): readonly FileInterface[] {
+    return this.#parser.interfaces;
+  }
+  /** Packets given out so far. */
+  get packets(): number {
+    return this.#packets;
+  }
+  /** Bytes of the file read so far. */
+  get bytes(): number {
+    return this.#parser.length;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
+    return this.#batches;
+  }
+
+  async *#read(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<PacketBatch, void, undefined> {
+    let sinceTurn = 0;
+    for await (const chunk of chunks) {
+      if (!isUint8Array(chunk)) throw new TypeError(`a capture file is read from bytes, a chunk of it is ${typeof chunk}`);
+      this.#parser.push(chunk);
+      for (let batch = this.#parser.next(); batch !== undefined; batch = this.#parser.next()) {
+        signal?.throwIfAborted();
+        this.#packets += batch.length;
+        yield batch;
+        if (++sinceTurn % BATCHES_A_TURN === 0) await turn();
+      }
+    }
+    signal?.throwIfAborted();
+    this.#parser.finish();
+  }
+}
+
+function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+  if (isUint8Array(input)) return only(input);
+  if (typeof input === 'string' || input instanceof URL) return streamed(() => createReadStream(input, { highWaterMark: CHUNK }), signal);
+  if (typeof input !== 'object' || input === null || !(Symbol.asyncIterator in input || Symbol.iterator in input))
+    throw new TypeError('readPcap takes a path, a Buffer, a Readable or an iterable of Buffers');
+  if (isReadable(input)) return streamed(() => input, signal);
+  return iterated(input, signal);
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- an iterable of one chunk
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function isReadable(input: object): input is Readable {
+  return 'destroy' in input && 'pipe' in input;
+}
+
+/** A stream waits for bytes that may never come: an abort destroys it. */
+async function* streamed(open: () => Readable, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const stream = open();
+  const abort = (): void => void stream.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array;
+  } catch (error) {
+    // Destroyed by the abort, it complains that it ended too early.
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** An iterator cannot be interrupted: an abort leaves its pending step alone. */
+async function* iterated(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  let giveUp: (reason: unknown) => void = () => undefined;
+  const abort = (): void => giveUp(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      // Not a race with one promise of the abort: that would hold every chunk it ever lost to.
+      const step = await new Promise<IteratorResult<Uint8Array, unknown>>((resolve, reject) => {
+        giveUp = reject;
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
+      ended = step.done === true;
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    // Not awaited: behind a step that never ends this would not either.
+    if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}

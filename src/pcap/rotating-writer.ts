@@ -1,0 +1,219 @@
+/** A recording in several files, of which the newest are kept. */
+import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { isPacketBatch, sliceBatch, type PacketBatch } from '../batch';
+import { NetringError } from '../errors';
+import type { Timestamp } from '../packet';
+import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
+import { FileNames } from './file-names';
+import { LossCounter } from './losses';
+import { endOfRoom, firstAt, shifted } from './packet-range';
+import { PcapEncoder } from './pcap-encoder';
+import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
+
+export interface RotatingOptions extends PcapngOptions {
+  /**
+   * Path with `{number}` in the file's name, which counts up from 1 or from the highest there is, and if wanted `{time}`, the UTC time of the file's
+   * first packet as 20260131T235959Z: `/var/log/eth0-{number}-{time}.pcapng`.
+   */
+  path: string;
+  /** Default `pcapng`. With `pcap` the options `application`, `comment` and `statistics` have no place. */
+  format?: 'pcapng' | 'pcap';
+  /** A file ends before it has more bytes than this, unless a single packet needs more. */
+  maxBytes?: number;
+  /** A file holds packets of so many seconds, by their timestamps; it also ends when it has been open for so long. */
+  maxSeconds?: number;
+  maxPackets?: number;
+  /** Files that stay, the one being written included; older ones of the same pattern are deleted, those of earlier runs too. Default: all. */
+  keep?: number;
+  /** Told of every file when it is complete and closed. */
+  onFile?: (file: RecordedFile) => void;
+}
+
+/** A file that is complete. */
+export interface RecordedFile {
+  path: string;
+  number: number;
+  packets: number;
+  bytes: number;
+}
+
+interface CurrentFile extends RecordedFile {
+  handle: FileHandle;
+  encoder: FileEncoder;
+  /** Packets of this time and later have no place in it. */
+  until: Timestamp | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+const WAITING_BATCHES = 4;
+/** Node.js fires a timer for longer than this at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * A `Writable` that takes batches or packet objects and writes them to capture files, a new one whenever a limit is reached. A batch that does not fit
+ * is divided between two packets; every file is complete in itself. Each batch goes to the kernel in one piece as it comes, so that a process which
+ * dies leaves files that can be read up to their last packets. No file is overwritten.
+ *
+ * Fails with the file system's error, and as `PcapngWriter` and `PcapWriter` do.
+ */
+export class RotatingWriter extends Writable {
+  readonly #options: RotatingOptions;
+  readonly #names: FileNames;
+  readonly #losses: LossCounter | undefined;
+  /** Complete files that are kept, oldest first. */
+  #kept: { number: number; path: string }[];
+  #number: number;
+  #file: CurrentFile | undefined;
+  /** What is done with files, one after the other: the timer must not close one that is being written. */
+  #work: Promise<void> = Promise.resolve();
+
+  /** Throws NetringError kind `Config`; the file system's error when the folder cannot be read. */
+  constructor(options: RotatingOptions) {
+    super({ objectMode: true, highWaterMark: WAITING_BATCHES });
+    this.#options = checked(options);
+    this.#names = new FileNames(options.path);
+    this.#losses = options.statistics && new LossCounter(options.statistics);
+    this.#createEncoder();
+    this.#kept = this.#names.existing();
+    this.#number = this.#kept.at(-1)?.number ?? 0;
+  }
+
+  /** Path of the file that is being written; undefined between two. */
+  get path(): string | undefined {
+    return this.#file?.path;
+  }
+
+  /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
+  override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(input: unknown, ...rest: unknown[]): boolean {
+    return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));
+  }
+
+  /** Ends the present file; the next packet begins a new one. Resolves when it is complete. */
+  rotate(): Promise<void> {
+    return this.#inOrder(() => this.#finish());
+  }
+
+  /** @internal */
+  override _write(input: CaptureFileInput, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#inOrder(() => this.#record(batchOf(input))).then(() => callback(), callback);
+  }
+
+  /** @internal */
+  override _final(callback: (error?: Error | null) => void): void {
+    this.rotate().then(() => callback(), callback);
+  }
+
+  /** @internal What was written stays as it is. */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    const end = (): void => {
+      const file = this.#file;
+      this.#file = undefined;
+      clearTimeout(file?.timer);
+      if (file === undefined) callback(error);
+      else file.handle.close().then(() => callback(error), callback);
+    };
+    this.#work.then(end, end);
+  }
+
+  #inOrder(task: () => Promise<void>): Promise<void> {
+    const done = this.#work.then(task);
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
+  async #record(batch: PacketBatch): Promise<void> {
+    for (let first = 0; first < batch.length;) {
+      const file = (this.#file ??= await this.#open(batch, first));
+      let end = this.#endIn(file, batch, first);
+      if (end === first && file.packets > 0) {
+        await this.#finish();
+        continue;
+      }
+      end = Math.max(end, first + 1);
+      const bytes = file.encoder.encode(sliceBatch(batch, first, end));
+      await writeAll(file.handle, bytes);
+      file.bytes += bytes.length;
+      file.packets += end - first;
+      first = end;
+    }
+  }
+
+  /** Index of the first packet from `first` on that has no place in the file. */
+  #endIn({ encoder, packets, until }: CurrentFile, batch: PacketBatch, first: number): number {
+    const { maxBytes, maxPackets = Infinity } = this.#options;
+    let end = Math.min(batch.length, first + maxPackets - packets);
+    if (until !== undefined) end = Math.min(end, firstAt(batch, first, until));
+    if (maxBytes === undefined) return end;
+    return Math.min(end, endOfRoom(batch, first, maxBytes - encoder.lengthWithout(batch), (length) => encoder.packetLength(length)));
+  }
+
+  async #open(batch: PacketBatch, first: number): Promise<CurrentFile> {
+    const { keep = Infinity, maxSeconds } = this.#options;
+    // Gone already is as good.
+    while (this.#kept.length >= keep) await unlink(this.#kept.shift()!.path).catch(ignoreMissing);
+    const start = batch.timestampAt(first);
+    const number = ++this.#number;
+    const path = this.#names.path(number, start);
+    const handle = await open(path, 'wx');
+    const encoder = this.#createEncoder();
+    const until = maxSeconds === undefined ? undefined : shifted(start, maxSeconds);
+    const ms = (maxSeconds ?? Infinity) * 1000;
+    const timer = ms > LONGEST_TIMER_MS ? undefined : setTimeout(() => this.#outOfTime(path), ms).unref();
+    return { path, number, packets: 0, bytes: 0, handle, encoder, until, timer };
+  }
+
+  /** Nothing has come that would have ended the file. */
+  #outOfTime(path: string): void {
+    this.#inOrder(async () => {
+      if (this.#file?.path === path) await this.#finish();
+    }).catch((error: unknown) => this.destroy(error as Error));
+  }
+
+  async #finish(): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    clearTimeout(file.timer);
+    try {
+      const end = file.encoder.finish();
+      await writeAll(file.handle, end);
+      file.bytes += end.length;
+    } finally {
+      await file.handle.close();
+    }
+    const { path, number, packets, bytes } = file;
+    this.#kept.push({ number, path });
+    this.#options.onFile?.({ path, number, packets, bytes });
+  }
+
+  #createEncoder(): FileEncoder {
+    const { format, snapLen } = this.#options;
+    if (format === 'pcap') return new PcapEncoder(snapLen === undefined ? {} : { snapLen });
+    return new PcapngEncoder(this.#options, this.#losses);
+  }
+}
+
+function checked(options: RotatingOptions): RotatingOptions {
+  const { format = 'pcapng', maxBytes, maxSeconds, maxPackets, keep } = options;
+  if (!['pcapng', 'pcap'].includes(format)) throw NetringError.config(`format is ${String(format)}: pcapng or pcap`, 'format');
+  if (maxSeconds !== undefined && !(maxSeconds > 0 && Number.isFinite(maxSeconds)))
+    throw NetringError.config(`maxSeconds is ${maxSeconds}: a number of seconds above 0`, 'maxSeconds');
+  for (const [name, value] of Object.entries({ maxBytes, maxPackets, keep }))
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
+      throw NetringError.config(`${name} is ${value}: an integer from 1 on`, name);
+  if (format === 'pcap')
+    for (const name of ['application', 'comment', 'statistics'] as const)
+      if (options[name] !== undefined) throw NetringError.config(`${name} has no place in a pcap file, only in pcapng`, name);
+  return options;
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at)).bytesWritten;
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
