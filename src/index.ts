@@ -23,8 +23,8 @@ export { SctpLayer, UdpLayer, type SctpFields, type UdpFields } from './decode/u
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
-export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
-export type { NativeCaptureGeometry as CaptureGeometry } from './native';
+export { interfaceInfo, interfaces, type InterfaceInfo, type OperState } from './interfaces';
+export type { InterfaceOffloads, NativeCaptureGeometry as CaptureGeometry } from './native';
 export type { BpfInsn, Filter } from './options/filter-program';
 export type { BridgeOptions, CaptureOptions, InjectorOptions, XdpOptions } from './options/generated/builders';
 export type {
@@ -40,6 +40,7 @@ export type {
 } from './options/values';
 export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './packet';
 export { CaptureStats } from './stats';
+export { suggestFanoutThreads, suggestProfile } from './suggestions';
 export type { PacketSink, PacketSource } from './traits';
 export { TxSlot } from './tx-slot';
 export { XdpSocket, XdpSocketBuilder, type XdpSocketOptions } from './xdp';
