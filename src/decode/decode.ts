@@ -111,9 +111,9 @@ export class DecodedPacket {
   /** What the innermost decoded layer carries: a view, not a copy. */
   get payload(): Buffer {
     const { bytes, start } = this.frame;
-    // The memory of a borrowed batch that was given back has length 0.
-    const at = Math.min(start + this.payloadOffset, bytes.length);
-    return Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(this.payloadLength, bytes.length - at));
+    // There is no view of the memory of a borrowed batch that was given back.
+    if (bytes.length === 0) return Buffer.alloc(0);
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start + this.payloadOffset, this.payloadLength);
   }
 
   /** One line, much as tcpdump has it: `IP 192.0.2.1.4000 > 192.0.2.2.53: UDP, length 22`. */

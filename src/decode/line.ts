@@ -45,9 +45,12 @@ function ipLine(packet: DecodedPacket, ip: Ipv4Layer | Ipv6Layer): string {
   const transport = tcp ?? udp ?? sctp;
   const [from, to] = transport === undefined ? ['', ''] : [`.${transport.sourcePort}`, `.${transport.destinationPort}`];
   const head = `${name} ${ip.source}${from} > ${ip.destination}${to}: `;
+  if (ip.truncated) return `${name} [|ip]`;
   if (ip.malformed) return `${name}, malformed`;
   if (ip.fragmentOffset > 0) return `${head}fragment at ${ip.fragmentOffset}, protocol ${ip.protocol}, length ${length}`;
+  if (tcp?.truncated) return `${head}[|tcp]`;
   if (tcp !== undefined) return head + tcpLine(tcp, length);
+  if (udp?.truncated) return `${head}[|udp]`;
   if (udp !== undefined) return `${head}UDP, length ${udp.length === 0 ? length : Math.max(0, udp.length - 8)}`;
   if (sctp !== undefined) return `${head}sctp, length ${length}`;
   if (icmp !== undefined) return head + icmpLine('ICMP', icmp, ECHO, icmp.headerLength + length);
@@ -76,6 +79,7 @@ function icmpLine(name: string, icmp: IcmpLayer | Icmpv6Layer, echo: Readonly<Re
 }
 
 function arpLine(arp: ArpLayer): string {
+  if (arp.truncated) return 'ARP [|arp]';
   const { operation, senderMac, senderIp, targetIp, headerLength } = arp;
   if (operation === 1) return `ARP, Request who-has ${targetIp} tell ${senderIp}, length ${headerLength}`;
   if (operation === 2) return `ARP, Reply ${senderIp} is-at ${senderMac}, length ${headerLength}`;
