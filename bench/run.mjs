@@ -16,6 +16,7 @@ import { hoard, idle, soak, stall } from './suites/behaviour.mjs';
 import { bridge, bridgeSoak } from './suites/bridge.mjs';
 import { channel } from './suites/channel.mjs';
 import { latency } from './suites/latency.mjs';
+import { decode } from './suites/decode.mjs';
 import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 import { xdpRx, xdpTx } from './suites/xdp.mjs';
@@ -35,6 +36,7 @@ const suites = {
   stall,
   hoard,
   soak,
+  decode,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });

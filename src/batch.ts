@@ -7,6 +7,7 @@
 import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from './native';
+import { decode, decodeAt, type DecodedPacket, type DecodedPacketObject } from './decode/decode';
 import type { TimestampSource } from './options/values';
 import { linkAddress, ownedPacket } from './owned-packet';
 import { Packet, directionOf, packetTypeOf, statusBits, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
@@ -22,6 +23,19 @@ export interface VlanTag {
 export type FrameLike = Uint8Array | (Pick<OwnedPacket, 'data'> & Partial<OwnedPacket>);
 
 type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
+
+/** What JSON has of a batch. */
+export interface BatchSummary {
+  interface: string;
+  seqNum: number;
+  packets: number;
+  /** Captured bytes. */
+  bytes: number;
+  tsFirst: Timestamp;
+  tsLast: Timestamp;
+  /** The first 10 packets, a line each. */
+  first: string[];
+}
 
 export interface BatchOrigin {
   /** Name of the interface the frames came from; empty for none. */
@@ -47,6 +61,9 @@ interface BatchParts {
   /** Given for borrowed batches. */
   release?: () => void;
 }
+
+/** Packets that the text of a batch shows: the editor shows that text for every message of a debug node. */
+const PREVIEW = 10;
 
 const ARPHRD_ETHER = 1;
 const ETH_P_8021Q = 0x8100;
@@ -237,6 +254,11 @@ export class PacketBatch implements Iterable<Packet> {
   sourceAddressAt(i: number): string {
     return linkAddress(this.#index, this.#record(i));
   }
+  /** The layers of packet `i`, as views that read from its bytes. Never throws on bytes, whatever they hold. */
+  decodeAt(i: number): DecodedPacket {
+    const record = this.#record(i);
+    return decodeAt(this.#bytes, this.#index[record]!, this.#index[record + Word.Length]!, this.#linkType);
+  }
   /** Packet `i` as a light view. */
   packet(i: number): Packet {
     this.#record(i);
@@ -283,6 +305,14 @@ export class PacketBatch implements Iterable<Packet> {
     return Array.from({ length: this.#count }, (_, i) => this.ownedAt(i));
   }
 
+  /** The packets as plain objects with copied bytes and their layers: the form in which a node sends them with `output: 'decoded'`. */
+  toDecoded(): DecodedPacketObject[] {
+    return Array.from(this, (packet) => {
+      const owned = packet.toOwned();
+      return decode(owned.data, this.#linkType).addTo(owned);
+    });
+  }
+
   /** The batch as a complete pcapng file: nanosecond times, interface name, direction. */
   toPcapng(): Buffer {
     return encodePcapng([this]);
@@ -302,13 +332,18 @@ export class PacketBatch implements Iterable<Packet> {
     this.release();
   }
 
+  /** A line about the batch and one for each of its first packets. */
   toString(): string {
+    return [this.#summary(), ...this.#preview().map((line) => `  ${line}`), ...this.#more()].join('\n');
+  }
+
+  #summary(): string {
     const from = this.#interface === '' ? '' : ` ${this.#interface}`;
     return `PacketBatch${from} #${this.seqNum}: ${this.#count} ${this.#count === 1 ? 'packet' : 'packets'}, ${this.byteLength} bytes`;
   }
 
-  /** A small summary, never the bytes. */
-  toJSON(): { interface: string; seqNum: number; packets: number; bytes: number; tsFirst: Timestamp; tsLast: Timestamp } {
+  /** A small summary with a line for each of the first packets, never the bytes. */
+  toJSON(): BatchSummary {
     return {
       interface: this.#interface,
       seqNum: this.seqNum,
@@ -316,11 +351,20 @@ export class PacketBatch implements Iterable<Packet> {
       bytes: this.byteLength,
       tsFirst: this.tsFirst,
       tsLast: this.tsLast,
+      first: this.#preview(),
     };
   }
 
   [inspect.custom](): string {
     return this.toString();
+  }
+
+  #preview(): string[] {
+    return Array.from({ length: Math.min(this.#count, PREVIEW) }, (_, i) => new Packet(this, i).toString());
+  }
+
+  #more(): string[] {
+    return this.#count > PREVIEW ? [`  and ${this.#count - PREVIEW} more`] : [];
   }
 
   /** The index holds exactly the records of this batch, so its own bounds are the check: a fifth off the cost of a loop over a batch. */

@@ -1,5 +1,8 @@
 /** One packet: its metadata in the kernel's terms, as a view into a batch or as a copy of its own. */
+import { inspect } from 'node:util';
 import type { PacketBatch } from './batch';
+import type { DecodedPacket } from './decode/decode';
+import { packetLine } from './decode/line';
 
 /** Seconds and nanoseconds since the epoch, of the clock that the batch names. */
 export interface Timestamp {
@@ -148,6 +151,20 @@ export class Packet {
   /** Link-layer source address, lower-case hexadecimal with colons. */
   get sourceAddress(): string {
     return this.#batch.sourceAddressAt(this.#index);
+  }
+
+  /** The packet's layers, as views that read from its bytes. Never throws on bytes, whatever they hold. */
+  decode(): DecodedPacket {
+    return this.#batch.decodeAt(this.#index);
+  }
+
+  /** One line, much as tcpdump has it: local time, addresses, ports, what it is. */
+  toString(): string {
+    return packetLine(this);
+  }
+  /** What `console.log` shows. */
+  [inspect.custom](): string {
+    return this.toString();
   }
 
   /** A copy that outlives the batch. */

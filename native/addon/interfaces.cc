@@ -7,6 +7,29 @@
 
 namespace netring {
 
+namespace {
+
+Napi::Object offloads_of(Napi::Env env, const OffloadFlags& flags) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("vlanStripping", flags.vlan_stripping);
+  object.Set("largeReceive", flags.large_receive);
+  object.Set("genericReceive", flags.generic_receive);
+  object.Set("genericSegmentation", flags.generic_segmentation);
+  object.Set("tcpSegmentation", flags.tcp_segmentation);
+  object.Set("receiveChecksum", flags.receive_checksum);
+  object.Set("sendChecksum", flags.send_checksum);
+  return object;
+}
+
+Napi::Array texts(Napi::Env env, const std::vector<std::string>& list) {
+  Napi::Array array = Napi::Array::New(env, list.size());
+  uint32_t place = 0;
+  for (const std::string& text : list) array.Set(place++, text);
+  return array;
+}
+
+}  // namespace
+
 Napi::Value Interfaces(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   NamespaceArgument netns;
@@ -31,7 +54,12 @@ Napi::Value Interfaces(const Napi::CallbackInfo& info) {
     object.Set("linkType", static_cast<uint32_t>(entry.link_type));
     object.Set("address", entry.address);
     object.Set("carrier", entry.carrier);
+    object.Set("operState", static_cast<uint32_t>(entry.oper_state));
     object.Set("queues", entry.queues);
+    object.Set("sendQueues", entry.send_queues);
+    object.Set("combinedQueues", entry.combined_queues);
+    object.Set("offloads", offloads_of(env, entry.offloads));
+    object.Set("addresses", texts(env, entry.addresses));
     object.Set("speed", entry.speed);
     object.Set("driver", entry.driver);
     object.Set("defaultRoute", entry.default_route);

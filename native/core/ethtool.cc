@@ -28,6 +28,13 @@ ethtool_channels read_channels(int fd, const std::string& name) {
   return channels;
 }
 
+// 0 when the driver does not say.
+uint32_t read_value(int fd, const std::string& name, uint32_t command) {
+  ethtool_value value{};
+  value.cmd = command;
+  return ethtool(fd, name, &value) ? value.data : 0;
+}
+
 uint32_t at_least_one(uint32_t used, uint32_t at_most) { return std::max<uint32_t>(used > 0 ? used : at_most, 1); }
 
 }  // namespace
@@ -42,7 +49,9 @@ uint32_t read_speed(int fd, const std::string& name) {
   link->link_mode_masks_nwords = static_cast<int8_t>(-link->link_mode_masks_nwords);
   link->cmd = ETHTOOL_GLINKSETTINGS;
   if (!ethtool(fd, name, link)) return 0;
-  return link->speed == static_cast<uint32_t>(SPEED_UNKNOWN) ? 0 : link->speed;
+  // Drivers of the older call have no more than 16 bits for "unknown".
+  const bool unknown = link->speed == static_cast<uint32_t>(SPEED_UNKNOWN) || link->speed == UINT16_MAX;
+  return unknown ? 0 : link->speed;
 }
 
 std::string read_driver(int fd, const std::string& name) {
@@ -62,11 +71,17 @@ uint32_t send_queues_in_use(int fd, const std::string& name, uint32_t at_most) {
   return at_least_one(channels.tx_count + channels.combined_count, at_most);
 }
 
+uint32_t combined_queues_in_use(int fd, const std::string& name) { return read_channels(fd, name).combined_count; }
+
 OffloadFlags read_offloads(int fd, const std::string& name) {
-  ethtool_value flags{};
-  flags.cmd = ETHTOOL_GFLAGS;
-  if (!ethtool(fd, name, &flags)) return {};
-  return {(flags.data & ETH_FLAG_RXVLAN) != 0, (flags.data & ETH_FLAG_LRO) != 0};
+  const uint32_t flags = read_value(fd, name, ETHTOOL_GFLAGS);
+  return {.vlan_stripping = (flags & ETH_FLAG_RXVLAN) != 0,
+          .large_receive = (flags & ETH_FLAG_LRO) != 0,
+          .generic_receive = read_value(fd, name, ETHTOOL_GGRO) != 0,
+          .generic_segmentation = read_value(fd, name, ETHTOOL_GGSO) != 0,
+          .tcp_segmentation = read_value(fd, name, ETHTOOL_GTSO) != 0,
+          .receive_checksum = read_value(fd, name, ETHTOOL_GRXCSUM) != 0,
+          .send_checksum = read_value(fd, name, ETHTOOL_GTXCSUM) != 0};
 }
 
 }  // namespace netring

@@ -1,10 +1,13 @@
 #include "interface_list.h"
 
+#include <arpa/inet.h>
 #include <linux/if.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "ethtool.h"
@@ -50,8 +53,36 @@ Status dump_links(int fd, std::vector<Interface>* interfaces) {
                 entry.link_type = body.ifi_type;
                 entry.address = format_address(view.find(IFLA_ADDRESS));
                 entry.carrier = (body.ifi_flags & IFF_LOWER_UP) != 0;
+                if (const auto state = view.find(IFLA_OPERSTATE); !state.empty()) entry.oper_state = state[0];
                 entry.queues = view.u32(IFLA_NUM_RX_QUEUES, 1);
+                entry.send_queues = view.u32(IFLA_NUM_TX_QUEUES, 1);
                 interfaces->push_back(std::move(entry));
+              });
+}
+
+// The interface's own address: IFA_ADDRESS is the other end of a point-to-point link when there is an IFA_LOCAL.
+std::string own_address(const MessageView& view, const ifaddrmsg& body) {
+  const size_t size = body.ifa_family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr);
+  std::span<const uint8_t> address = view.find(IFA_LOCAL);
+  if (address.size() != size) address = view.find(IFA_ADDRESS);
+  char text[INET6_ADDRSTRLEN];
+  if (address.size() != size || ::inet_ntop(body.ifa_family, address.data(), text, sizeof text) == nullptr) return "";
+  return std::string(text) + "/" + std::to_string(body.ifa_prefixlen);
+}
+
+Status dump_addresses(int fd, uint8_t family, std::multimap<int, std::string>* addresses) {
+  ifaddrmsg request{};
+  request.ifa_family = family;
+  addresses->clear();
+  return dump(fd, RTM_GETADDR, {reinterpret_cast<const uint8_t*>(&request), sizeof request},
+              [family, addresses](const nlmsghdr& message) {
+                ifaddrmsg body{};
+                const MessageView view(message, sizeof body);
+                if (message.nlmsg_type != RTM_NEWADDR || !view.valid()) return;
+                std::memcpy(&body, NLMSG_DATA(&message), sizeof body);
+                if (body.ifa_family != family) return;
+                if (std::string text = own_address(view, body); !text.empty())
+                  addresses->emplace(static_cast<int>(body.ifa_index), std::move(text));
               });
 }
 
@@ -105,6 +136,12 @@ Result<std::vector<Interface>> list_interfaces() {
   if (const Status status = retry_interrupted([&] { return dump_links(fd, &interfaces); }); !status.ok()) return status;
   std::set<int> default_routes;
   for (const uint8_t family : {AF_INET, AF_INET6}) {
+    std::multimap<int, std::string> addresses;
+    // As with the routes below: without the protocol nobody answers, and there are none.
+    (void)retry_interrupted([&] { return dump_addresses(fd, family, &addresses); });
+    for (Interface& entry : interfaces)
+      for (auto [at, end] = addresses.equal_range(entry.index); at != end; ++at)
+        entry.addresses.push_back(at->second);
     const Status status = retry_interrupted([&] { return dump_default_routes(fd, family, &default_routes); });
     // Without IPv4 or IPv6 in the kernel nobody answers. Any other failure is one: that an interface is wrongly taken
     // for one without a default route would let a flow cut off its own editor.
@@ -114,6 +151,9 @@ Result<std::vector<Interface>> list_interfaces() {
     entry.speed = read_speed(fd, entry.name);
     entry.driver = read_driver(fd, entry.name);
     entry.queues = queues_in_use(fd, entry.name, entry.queues);
+    entry.send_queues = send_queues_in_use(fd, entry.name, entry.send_queues);
+    entry.combined_queues = combined_queues_in_use(fd, entry.name);
+    entry.offloads = read_offloads(fd, entry.name);
     entry.default_route = default_routes.contains(entry.index);
   }
   return interfaces;

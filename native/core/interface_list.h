@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ethtool.h"
 #include "result.h"
 
 namespace netring {
@@ -19,10 +20,15 @@ struct Interface {
   uint16_t link_type = 0;  // ARPHRD_*
   std::string address;     // lower-case hexadecimal with colons, empty without one
   bool carrier = false;
-  uint32_t queues = 1;         // receive queues
-  uint32_t speed = 0;          // Mbit/s, 0 unknown
-  std::string driver;          // empty unknown
-  bool default_route = false;  // an IPv4 or IPv6 default route leaves through it
+  uint8_t oper_state = 0;              // IF_OPER_* of linux/if.h (RFC 2863)
+  uint32_t queues = 1;                 // receive queues
+  uint32_t send_queues = 1;            // send queues
+  uint32_t combined_queues = 0;        // those that are both, counted in both
+  uint32_t speed = 0;                  // Mbit/s, 0 unknown
+  std::string driver;                  // empty unknown
+  OffloadFlags offloads;               // what changes the frames that a capture sees
+  std::vector<std::string> addresses;  // IPv4 and IPv6 with prefix length, as `192.0.2.1/24`
+  bool default_route = false;          // an IPv4 or IPv6 default route leaves through it
 };
 
 Result<std::vector<Interface>> list_interfaces();

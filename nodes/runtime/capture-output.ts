@@ -57,7 +57,7 @@ export interface CaptureOutput {
 }
 
 /** Blocks a turn of the loop. Those that are turned into objects or files cost milliseconds each. */
-const BLOCKS_PER_TURN: Readonly<Record<OutputForm, number>> = { batch: 16, packets: 1, pcapng: 4, packet: 16 };
+const BLOCKS_PER_TURN: Readonly<Record<OutputForm, number>> = { batch: 16, packets: 1, pcapng: 4, packet: 16, decoded: 1 };
 /** Messages a turn of the loop, in the form of one message per packet. */
 export const MESSAGES_PER_TURN = 500;
 /** Above this rate, in packets a second, that form keeps an ordinary flow busy with messages alone. */
@@ -72,6 +72,7 @@ const PAYLOADS: Readonly<Record<Exclude<OutputForm, 'packet'>, (batch: PacketBat
   batch: (batch) => batch,
   packets: (batch) => batch.toArray(),
   pcapng: (batch) => batch.toPcapng(),
+  decoded: (batch) => batch.toDecoded(),
 };
 
 /** One message per block. */

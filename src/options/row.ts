@@ -85,7 +85,7 @@ export const OUTPUT: OptionRow = {
   union: 'OutputForm',
   values: OUTPUT_FORMS,
   default: 'batch',
-  doc: 'What a message carries: a batch, an array of packet objects, one packet, or a pcapng file.',
+  doc: 'What a message carries: a batch, an array of packet objects, one packet, a pcapng file, or an array of packet objects with their layers.',
 };
 
 export const INPUT: OptionRow = {

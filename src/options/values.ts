@@ -20,7 +20,7 @@ export const TIMESTAMP_SOURCES = ['software', 'raw-hardware', 'sys-hardware'] as
 export type TimestampSource = (typeof TIMESTAMP_SOURCES)[number];
 
 /** What a capture-in node sends: see "Messages" in the README. */
-export const OUTPUT_FORMS = ['batch', 'packets', 'packet', 'pcapng'] as const;
+export const OUTPUT_FORMS = ['batch', 'packets', 'packet', 'pcapng', 'decoded'] as const;
 export type OutputForm = (typeof OUTPUT_FORMS)[number];
 
 /** What an inject-out node takes: frames, or the bytes of a pcap or pcapng file. */

@@ -125,6 +125,32 @@ describe('example flows on a cable', function () {
     await red.status(idOf('statistics'), ({ text }) => /^\d+ packets\/s, 0 dropped$/.test(text ?? ''));
   });
 
+  it('new-connections.json tells of every TCP connection that is opened', async () => {
+    const idOf = await deploy('new-connections.json');
+    const tcp = (flags: string): string => `c0000050 00000001 00000000 60${flags}ffff 00000000 020405b4`;
+    const ipv4 = `4500002c 00004000 40060000 c0000201 c0000202`;
+    const ipv6 = `60000000 00180640 ${'20010db8000000000000000000000001'} ${'20010db8000000000000000000000002'}`;
+    const frame = (...parts: string[]): Buffer => Buffer.from(`02000000000b02000000000a${parts.join('')}`.replaceAll(' ', ''), 'hex');
+    await sendFrames(lab, wire.b, [
+      frame('0800', ipv4, tcp('02')),
+      frame('0800', ipv4, tcp('12')),
+      frame('81000007', '0800', ipv4, tcp('02')),
+      frame('0800', ipv4, tcp('10')),
+      frame('86dd', ipv6, tcp('02')),
+    ]);
+    const seen = (): { time: string }[] => payloads(idOf('connections')) as { time: string }[];
+    await until(() => seen().length >= 3, 10_000, 'three connections').catch(() => undefined);
+    const [from, to] = ['192.0.2.1 port 49152', '192.0.2.2 port 80'];
+    assert.deepEqual(
+      seen().map(({ time, ...rest }) => (assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000), rest)),
+      [
+        { from, to, mss: 1460 },
+        { from, to, vlan: 7, mss: 1460 },
+        { from: '2001:db8::1 port 49152', to: '2001:db8::2 port 80', mss: 1460 },
+      ],
+    );
+  });
+
   it('neighbours.json lists who speaks LLDP and ARP', async () => {
     const idOf = await deploy('neighbours.json');
     const tlv = (type: number, value: Buffer): Buffer =>

@@ -1,11 +1,12 @@
 /** The capture-in node in a flow, on virtual cables; frames come from a process that is not ours. */
 import assert from 'node:assert/strict';
 import { isPacketBatch, type PacketBatch } from '../../src/batch';
+import type { DecodedPacketObject } from '../../src/decode/decode';
 import type { OwnedPacket } from '../../src/packet';
 import { footprint, output } from '../support/process';
 import { Lab, linkExists, promiscuity } from '../support/lab';
 import { until } from '../support/wait';
-import { flood, numberedFrame, sendFrames, tshark } from '../support/witness';
+import { flood, numberedFrame, pcapFile, sendFrames, tshark } from '../support/witness';
 import { load, useFlows, type Seen, type TestFlow } from './flow';
 
 const CAPTURE = 'netring-capture-in';
@@ -96,6 +97,41 @@ describe('capture-in', () => {
       { 'frame.len': ['64'], 'frame.interface_name': [b] },
       { 'frame.len': ['200'], 'frame.interface_name': [b] },
     ]);
+  });
+
+  it('sends packet objects with their layers', async () => {
+    const { flow, a } = await captureOn({ output: 'decoded' });
+    // Node-RED clones for the second wire.
+    flow.node.wires = [['first', 'second'], []];
+    const udp = Buffer.from(
+      '020000000002 020000000001 81002005 0800 4500002100014000 4011b6c8 c0000201 c0000202 0fa00035000d0000 68656c6c6f'.replaceAll(' ', ''),
+      'hex',
+    );
+    await sendFrames(lab, a, [udp, numberedFrame(7)]);
+    await until(() => count(flow.messages) >= 2, 5000, 'two packets');
+    const packets = flow.messages.flatMap(({ payload }) => payload as DecodedPacketObject[]);
+    const [first, second] = packets as [DecodedPacketObject, DecodedPacketObject];
+    const [seen] = tshark(pcapFile([udp]), ['vlan.id', 'ip.src', 'ip.dst', 'ip.ttl', 'udp.srcport', 'udp.dstport', 'udp.payload']);
+    assert.deepEqual(
+      {
+        'vlan.id': [String(first.vlans[0]!.id)],
+        'ip.src': [first.ipv4!.source],
+        'ip.dst': [first.ipv4!.destination],
+        'ip.ttl': [String(first.ipv4!.ttl)],
+        'udp.srcport': [String(first.udp!.sourcePort)],
+        'udp.dstport': [String(first.udp!.destinationPort)],
+        'udp.payload': [first.payload.toString('hex')],
+      },
+      seen,
+    );
+    assert.deepEqual([first.data, first.length, first.direction], [udp, udp.length, 'other-host']);
+    assert.deepEqual([second.etherType, second.ipv4, second.payloadOffset, second.payloadLength], [0x88b5, undefined, 14, 50]);
+    const cloned = await flow.collected('second', flow.messages.length);
+    assert.deepEqual(
+      cloned.flatMap(({ payload }) => payload as DecodedPacketObject[]),
+      packets,
+    );
+    assert.equal((JSON.parse(JSON.stringify(packets)) as DecodedPacketObject[])[0]!.udp!.destinationPort, 53);
   });
 
   it('lets the flow run between turns: at most 500 messages of one packet each', async () => {

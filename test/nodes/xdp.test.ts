@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Context } from 'mocha';
 import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
 import { isPacketBatch, PacketBatch } from '../../src/batch';
+import type { DecodedPacketObject } from '../../src/decode/decode';
 import type { OwnedPacket } from '../../src/packet';
 import { XdpSocket } from '../../src/xdp';
 import { ICMP } from '../support/bridge-lab';
@@ -112,6 +113,15 @@ describe('xdp node', () => {
       await until(() => count(flow.messages) >= 5, 5000, 'five packets');
       const read = flow.messages.flatMap(({ payload }) => tshark(payload as Buffer, ['frame.len']));
       assert.deepEqual(read, Array(5).fill({ 'frame.len': ['64'] }));
+    });
+
+    it('packet objects with their layers', async () => {
+      const { flow, b } = await openOn({ output: 'decoded' });
+      await sendFrames(lab, b, [numberedFrame(7)]);
+      const [{ payload }] = (await flow.collected('first')) as [Seen];
+      const [packet] = payload as [DecodedPacketObject];
+      assert.deepEqual([packet.data, packet.etherType], [numberedFrame(7), 0x88b5]);
+      assert.deepEqual([packet.ethernet?.source, packet.payload], ['02:00:00:00:00:01', numberedFrame(7).subarray(14)]);
     });
 
     it('from all queues of an interface', async () => {

@@ -1,6 +1,45 @@
 import assert from 'node:assert/strict';
-import { interfaceInfo, interfaces } from '@netring/node-red';
+import { availableParallelism } from 'node:os';
+import { Capture, interfaceInfo, interfaces, suggestFanoutThreads, suggestProfile, type InterfaceOffloads } from '@netring/node-red';
 import { Lab, link, links } from '../support/lab';
+import { output } from '../support/process';
+
+/** What `ip -j addr` tells of an interface. */
+interface IpLink {
+  ifname: string;
+  ifindex: number;
+  mtu: number;
+  operstate: string;
+  flags: string[];
+  addr_info: { local: string; prefixlen: number }[];
+}
+
+const ip = <T>(...args: string[]): T[] => JSON.parse(output('ip', ['-j', ...args])) as T[];
+const WORDS: Readonly<Record<string, string>> = {
+  NOARP: 'no-arp',
+  POINTOPOINT: 'point-to-point',
+  PROMISC: 'promiscuous',
+  ALLMULTI: 'all-multicast',
+};
+
+/** What ethtool calls the offloads. */
+const FEATURES: Readonly<Record<keyof InterfaceOffloads, string>> = {
+  vlanStripping: 'rx-vlan-offload',
+  largeReceive: 'large-receive-offload',
+  genericReceive: 'generic-receive-offload',
+  genericSegmentation: 'generic-segmentation-offload',
+  tcpSegmentation: 'tcp-segmentation-offload',
+  receiveChecksum: 'rx-checksumming',
+  sendChecksum: 'tx-checksumming',
+};
+
+const offloads = (name: string): Record<string, boolean> =>
+  Object.fromEntries(
+    [...output('ethtool', ['-k', name]).matchAll(/^([\w-]+): (on|off)/gm)].map(([, feature, state]) => [feature, state === 'on']),
+  );
+
+/** Mbit/s; 0 where ethtool says "Unknown!" or nothing. */
+const ethtoolSpeed = (name: string): number => Number(/Speed: (\d+)Mb\/s/.exec(output('ethtool', [name]))?.[1] ?? 0);
 
 describe('interfaces', () => {
   const lab = new Lab();
@@ -28,6 +67,59 @@ describe('interfaces', () => {
     assert.deepEqual([without.up, without.carrier], [false, false]);
     assert.ok((without.flags & 1) !== 0, 'administratively still up');
     assert.deepEqual([interfaceInfo('lo').loopback, interfaceInfo('lo').linkType, interfaceInfo('lo').driver], [true, 772, '']);
+  });
+
+  it('agree with ip and ethtool in state, flags, addresses, queues and offloads', async () => {
+    const wire = await lab.wire({ link: ['numrxqueues', '4', 'numtxqueues', '2'] });
+    lab.ip('link add ifdummy0 type dummy');
+    lab.defer(() => lab.ip('link del ifdummy0'));
+    lab.ip(`addr add 192.0.2.7/24 dev ${wire.a}`);
+    lab.ip(`addr add 198.51.100.1 peer 198.51.100.2/32 dev ${wire.a}`);
+    lab.ip(`-6 addr add 2001:db8::7/64 dev ifdummy0 nodad`);
+    lab.ip(`link set ${wire.b} down`);
+    output('ethtool', ['-K', wire.a, 'gro', 'off', 'tso', 'off', 'tx', 'off', 'rxvlan', 'off']);
+    for (const seen of ip<IpLink>('addr', 'show')) {
+      const info = interfaceInfo(seen.ifname);
+      assert.deepEqual(
+        [info.index, info.mtu, info.operState],
+        [seen.ifindex, seen.mtu, seen.operstate.toLowerCase().replace(/^lowerlayer/, 'lower-layer-')],
+      );
+      const flags = seen.flags.filter((flag) => flag !== 'NO-CARRIER').map((flag) => WORDS[flag] ?? flag.toLowerCase().replace('_', '-'));
+      // RUNNING and DORMANT are what operstate says in another word: ip leaves them out.
+      assert.deepEqual(info.flagNames.filter((flag) => flag !== 'running').sort(), flags.sort(), seen.ifname);
+      assert.equal(info.flags & 1, Number(seen.flags.includes('UP')));
+      assert.deepEqual(
+        [...info.addresses].sort(),
+        seen.addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort(),
+        seen.ifname,
+      );
+      const features = offloads(seen.ifname);
+      const expected = Object.fromEntries(Object.entries(FEATURES).map(([name, feature]) => [name, features[feature] === true]));
+      assert.deepEqual(info.offloads, expected, seen.ifname);
+      assert.equal(info.speed, ethtoolSpeed(seen.ifname), seen.ifname);
+    }
+    const channels = output('ethtool', ['-l', wire.a]).split('Current hardware settings:')[1] ?? '';
+    const [rx, tx, combined] = ['RX', 'TX', 'Combined'].map((name) => Number(new RegExp(`${name}:\\s*(\\d+)`).exec(channels)?.[1] ?? 0));
+    const info = interfaceInfo(wire.a);
+    assert.deepEqual([info.queues, info.sendQueues, info.combinedQueues], [rx! + combined!, tx! + combined!, combined]);
+    assert.deepEqual([info.queues, info.sendQueues], [4, 2]);
+    assert.deepEqual([info.offloads.genericReceive, info.offloads.sendChecksum], [false, false]);
+    lab.ip(`link set ${wire.b} up`);
+    lab.ip(`link set ${wire.a} down`);
+    assert.deepEqual([interfaceInfo(wire.a).operState, interfaceInfo(wire.a).up], ['down', false]);
+  });
+
+  it('feed suggestions', async () => {
+    const wire = await lab.wire({ link: ['numrxqueues', '2', 'numtxqueues', '2'] });
+    assert.equal(suggestFanoutThreads(wire.a), Math.min(2, availableParallelism()));
+    assert.equal(suggestFanoutThreads(interfaceInfo('lo')), 1);
+    assert.equal(suggestProfile('lo'), 'balanced');
+    // Whatever it suggests can be opened here.
+    Capture.builder({ interface: wire.a, profile: suggestProfile(wire.a) })
+      .build()
+      .close();
+    assert.throws(() => suggestProfile('nosuch0'), { kind: 'InterfaceNotFound' });
+    assert.throws(() => suggestFanoutThreads('nosuch0'), { kind: 'InterfaceNotFound' });
   });
 
   it('tell a speed that nobody knows as 0', async () => {

@@ -128,7 +128,7 @@ describe('options: from the flow', () => {
       'fanoutFlags',
       'fanoutFlags "lifo" is not one of rollover, unique-id, ignore-outgoing, defrag',
     ],
-    [{ output: 'decoded' }, 'output', 'output "decoded" is not one of batch, packets, packet, pcapng'],
+    [{ output: 'layers' }, 'output', 'output "layers" is not one of batch, packets, packet, pcapng, decoded'],
     [{ statsInterval: '0' }, 'statsInterval', 'statsInterval 0 is less than 0.1'],
     [{ statsInterval: '86401' }, 'statsInterval', 'statsInterval 86401 is more than 86400'],
     [{ statsInterval: 'often' }, 'statsInterval', 'statsInterval "often" is not a number'],

@@ -106,7 +106,7 @@ const CAPTURE_FLOWS: Record<string, unknown>[] = [
   })),
   ...['0', '524287', '524288', '9007199254740992'].map((maxBufferedBytes) => ({ maxBufferedBytes })),
   { rcvbufForce: true },
-  { output: 'decoded' },
+  { output: 'layers' },
   { output: 'packet' },
   ...['0', '0.1', '86401', 'often'].map((statsInterval) => ({ statsInterval })),
 ];
@@ -173,7 +173,7 @@ const XDP_FLOWS: Record<string, unknown>[] = [
   { busyPollBudget: '65536' },
   { maxBufferedBytes: '0' },
   { input: 'guess' },
-  { output: 'decoded' },
+  { output: 'layers' },
 ];
 
 describe('options: panels', () => {

@@ -173,9 +173,22 @@ const LINK: Omit<NativeInterface, 'name'> = {
   linkType: 1,
   address: '',
   carrier: true,
+  operState: 6,
   queues: 2,
+  sendQueues: 2,
+  combinedQueues: 0,
   speed: 0,
   driver: '',
+  offloads: {
+    vlanStripping: false,
+    largeReceive: false,
+    genericReceive: false,
+    genericSegmentation: false,
+    tcpSegmentation: false,
+    receiveChecksum: false,
+    sendChecksum: false,
+  },
+  addresses: [],
   defaultRoute: false,
 };
 

@@ -1,0 +1,145 @@
+/** The link layer: Ethernet (IEEE 802.3), VLAN tags (IEEE 802.1Q, 802.1ad), ARP (RFC 826). */
+import { Layer, type LayerFields } from './layer';
+
+export interface EthernetFields extends LayerFields {
+  /** Addresses: lower-case hexadecimal with colons. */
+  destination: string;
+  source: string;
+  /** EtherType of what follows, which may be a VLAN tag; below 1536 the length of an IEEE 802.3 frame. */
+  type: number;
+}
+
+export class EthernetLayer extends Layer implements EthernetFields {
+  get headerLength(): number {
+    return 14;
+  }
+  get destination(): string {
+    return this.mac(0);
+  }
+  get source(): string {
+    return this.mac(6);
+  }
+  get type(): number {
+    return this.u16(12);
+  }
+  toJSON(): EthernetFields {
+    return this.flagged({
+      offset: this.offset,
+      headerLength: this.headerLength,
+      destination: this.destination,
+      source: this.source,
+      type: this.type,
+    });
+  }
+}
+
+export interface VlanFields extends LayerFields {
+  /** Tag protocol: 0x8100 (802.1Q), 0x88a8 (802.1ad, the outer tag) or 0x9100 (its predecessor). */
+  tpid: number;
+  /** VLAN, 0 to 4095; 0 is none, only the priority counts. */
+  id: number;
+  /** Priority code point, 0 to 7. */
+  priority: number;
+  /** Drop eligible indicator. */
+  dropEligible: boolean;
+  /** EtherType of what follows; below 1536 the length of an IEEE 802.3 frame. */
+  type: number;
+}
+
+/** A VLAN tag: tag control information and the type behind it. Its TPID is the type of the header before it. */
+export class VlanLayer extends Layer implements VlanFields {
+  get headerLength(): number {
+    return 4;
+  }
+  get tpid(): number {
+    return this.u16(-2);
+  }
+  get id(): number {
+    return this.u16(0) & 0xfff;
+  }
+  get priority(): number {
+    return this.u16(0) >>> 13;
+  }
+  get dropEligible(): boolean {
+    return (this.u16(0) & 0x1000) !== 0;
+  }
+  get type(): number {
+    return this.u16(2);
+  }
+  toJSON(): VlanFields {
+    return this.flagged({
+      offset: this.offset,
+      headerLength: this.headerLength,
+      tpid: this.tpid,
+      id: this.id,
+      priority: this.priority,
+      dropEligible: this.dropEligible,
+      type: this.type,
+    });
+  }
+}
+
+export interface ArpFields extends LayerFields {
+  /** 1 is Ethernet. */
+  hardwareType: number;
+  /** EtherType of the protocol addresses: 0x0800 is IPv4. */
+  protocolType: number;
+  /** 1 request, 2 reply. */
+  operation: number;
+  /** Hardware addresses: lower-case hexadecimal with colons. */
+  senderMac: string;
+  /** Protocol addresses: dotted for IPv4, else hexadecimal. */
+  senderIp: string;
+  targetMac: string;
+  targetIp: string;
+}
+
+export class ArpLayer extends Layer implements ArpFields {
+  get headerLength(): number {
+    return 8 + 2 * (this.#hardwareLength + this.#protocolLength);
+  }
+  get hardwareType(): number {
+    return this.u16(0);
+  }
+  get protocolType(): number {
+    return this.u16(2);
+  }
+  get operation(): number {
+    return this.u16(6);
+  }
+  get senderMac(): string {
+    return this.hex(8, this.#hardwareLength, ':');
+  }
+  get senderIp(): string {
+    return this.#protocolAddress(8 + this.#hardwareLength);
+  }
+  get targetMac(): string {
+    return this.hex(8 + this.#hardwareLength + this.#protocolLength, this.#hardwareLength, ':');
+  }
+  get targetIp(): string {
+    return this.#protocolAddress(8 + 2 * this.#hardwareLength + this.#protocolLength);
+  }
+  toJSON(): ArpFields {
+    return this.flagged({
+      offset: this.offset,
+      headerLength: this.headerLength,
+      hardwareType: this.hardwareType,
+      protocolType: this.protocolType,
+      operation: this.operation,
+      senderMac: this.senderMac,
+      senderIp: this.senderIp,
+      targetMac: this.targetMac,
+      targetIp: this.targetIp,
+    });
+  }
+
+  get #hardwareLength(): number {
+    return this.u8(4);
+  }
+  get #protocolLength(): number {
+    return this.u8(5);
+  }
+  #protocolAddress(at: number): string {
+    return this.protocolType === 0x0800 && this.#protocolLength === 4 ? this.ipv4(at) : this.hex(at, this.#protocolLength);
+  }
+}
