@@ -24,7 +24,8 @@ bool EngineThread::start(Napi::Function listener, Body body, void* engine, const
   engine_ = engine;
   ended_ = false;
   failure_ = 0;
-  const int error = uv_thread_create(&thread_, [](void* self) { static_cast<EngineThread*>(self)->run(); }, this);
+  const int error = uv_thread_create(
+      &thread_, [](void* self) { static_cast<EngineThread*>(self)->run(); }, this);
   if (error == 0) return true;
   close_handle(&wake_);
   listener_.Reset();
@@ -33,7 +34,8 @@ bool EngineThread::start(Napi::Function listener, Body body, void* engine, const
 }
 
 void EngineThread::run() {
-  const Status ended = body_(engine_, [](void* self) { static_cast<EngineThread*>(self)->notify(); }, this);
+  const Status ended = body_(
+      engine_, [](void* self) { static_cast<EngineThread*>(self)->notify(); }, this);
   failed_step_.store(ended.step, std::memory_order_release);
   failure_.store(ended.error, std::memory_order_release);
   ended_.store(true, std::memory_order_release);

@@ -24,8 +24,8 @@ class EngineThread {
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
 
-  // Calls `listener` on the loop once the engine has notified, and once it has ended; several calls may become one. False
-  // with an exception pending. Until `join` the loop is kept alive and `listener` is held.
+  // Calls `listener` on the loop once the engine has notified, and once it has ended; several calls may become one.
+  // False with an exception pending. Until `join` the loop is kept alive and `listener` is held.
   bool start(Napi::Function listener, Body body, void* engine, const std::string& interface_name);
   // Waits for the end of an engine that was told to end; then it may start again.
   void join();

@@ -1,6 +1,4 @@
 // The reader on its thread, while another one takes batches, counts, drains and stops. Under ThreadSanitizer.
-#include "../core/channel/channel.h"
-
 #include <linux/if_ether.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -13,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "../core/channel/channel.h"
 #include "../core/clock.h"
 #include "../core/packet_socket.h"
 #include "check.h"

@@ -10,9 +10,9 @@
 #include <cstring>
 #include <vector>
 
-#include "../core/vnet_header.h"
 #include "../core/link.h"
 #include "../core/packet_socket.h"
+#include "../core/vnet_header.h"
 #include "check.h"
 
 namespace netring::test {

@@ -1,5 +1,6 @@
-// Batches between a thread of ours (the engine), which fills them, and that of JavaScript, which takes copies of them and,
-// on an inline bridge, answers. The engine never waits for the other side: the lock is held for some assignments, never for a copy.
+// Batches between a thread of ours (the engine), which fills them, and that of JavaScript, which takes copies of them
+// and, on an inline bridge, answers. The engine never waits for the other side: the lock is held for some assignments,
+// never for a copy.
 #ifndef NETRING_CORE_BATCHES_BATCH_QUEUE_H_
 #define NETRING_CORE_BATCHES_BATCH_QUEUE_H_
 

@@ -152,7 +152,8 @@ bool Direction::accept(ReceivedFrame* frame, uint32_t memory) {
 void Direction::tap(const ReceivedFrame& frame, int64_t now_ns) {
   if (--until_tapped_ != 0) return;
   until_tapped_ = audience_.tap_every;
-  if (!tap_.reserve(frame.length, now_ns) || !tap_.append(frame.record(), frame.frame(), frame.header)) counters_.tap_shed.add(1);
+  if (!tap_.reserve(frame.length, now_ns) || !tap_.append(frame.record(), frame.frame(), frame.header))
+    counters_.tap_shed.add(1);
 }
 
 // Sends the batches that are answered or late, oldest first, a transmitter's worth at most. False when the port takes

@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "../link.h"
 #include "../batches/batch_queue.h"
+#include "../link.h"
 #include "counters.h"
 #include "receiver.h"
 #include "transmitter.h"

@@ -44,8 +44,7 @@ PacketRecord ReceivedFrame::record() const {
   record.nanoseconds = slot->tp_nsec;
   record.status = slot->tp_status;
   record.vlan = tci | static_cast<uint32_t>(tpid) << 16;
-  record.meta =
-      protocol | static_cast<uint32_t>(packet_type) << 16 | static_cast<uint32_t>(address->sll_halen) << 24;
+  record.meta = protocol | static_cast<uint32_t>(packet_type) << 16 | static_cast<uint32_t>(address->sll_halen) << 24;
   std::memcpy(&record.address_low, address->sll_addr, sizeof(uint32_t));
   std::memcpy(&record.address_high, address->sll_addr + sizeof(uint32_t), sizeof(uint32_t));
   return record;

@@ -33,8 +33,8 @@ class Channel {
 
   // For the taker.
 
-  // Where the taker stores how many packets it has consumed so far (modulo 2^32), which is what makes room: a batch that
-  // was taken and not looked at still counts. Before `run`; it outlives this.
+  // Where the taker stores how many packets it has consumed so far (modulo 2^32), which is what makes room: a batch
+  // that was taken and not looked at still counts. Before `run`; it outlives this.
   void set_consumed(const uint32_t* consumed) { consumed_ = consumed; }
   BatchQueue& batches() { return batches_; }
   // Ends `run` at once.
