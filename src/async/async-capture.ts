@@ -167,8 +167,9 @@ export class AsyncCapture<S extends PacketSource = Capture>
 
   #close(): void {
     if (this.#handle.closed) return;
+    const name = this.interface;
     this.#handle.close();
-    this.#receiving.close(NetringError.io('ECANCELED', `the capture on ${this.interface} was closed`, this.interface));
+    this.#receiving.close(NetringError.io('ECANCELED', `the capture${name === '' ? '' : ` on ${name}`} was closed`, name));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

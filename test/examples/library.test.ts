@@ -134,6 +134,28 @@ describe('library examples', function () {
     await far.close();
   });
 
+  it('channel counts who talks most, and its sums add up however slow it is', async () => {
+    for (const [args, fetched] of [
+      [['100000'], 500],
+      [['20', '50'], undefined],
+    ] as const) {
+      const example = new Example('channel', wire.a, ...args);
+      await example.captures();
+      const sent = frames(500, (i) => 60 + i);
+      await send(sent);
+      example.child.process.kill('SIGINT');
+      const lines = await example.lines();
+      const [, ...counts] = /^(\d+) on the wire = (\d+) fetched \+ (\d+) dropped by the queue \+ (\d+) dropped by the kernel$/.exec(
+        lines[1]!,
+      )!;
+      const [received, packets, dropped, drops] = counts.map(Number);
+      assert.equal(received, 500);
+      assert.equal(packets! + dropped! + drops!, 500);
+      if (fetched === undefined) assert.ok(dropped! > 400 && packets! >= 20, lines[1]);
+      else assert.deepEqual([lines[0], packets], [`02:00:00:00:00:01 ${sum(sent)} bytes`, fetched]);
+    }
+  });
+
   it('async-pipeline compresses to a file that tshark opens', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'netring-pipeline-'));
     lab.defer(() => rmSync(folder, { recursive: true }));
@@ -197,7 +219,7 @@ describe('library examples', function () {
   });
 
   it('examples end with an error on an interface that does not exist', async () => {
-    for (const name of ['async-capture', 'async-stream', 'async-streamext', 'async-inject', 'async-signal', 'async-pipeline']) {
+    for (const name of ['async-capture', 'async-stream', 'async-streamext', 'async-inject', 'async-signal', 'async-pipeline', 'channel']) {
       const example = new Example(name, 'nosuchif');
       assert.equal(await example.child.exitCode(), 1, name);
       assert.match(example.child.errors, /interface not found: nosuchif/, name);
