@@ -137,12 +137,10 @@ Result<std::vector<Interface>> list_interfaces() {
   std::set<int> default_routes;
   for (const uint8_t family : {AF_INET, AF_INET6}) {
     std::multimap<int, std::string> addresses;
-    // As with the routes below: without the protocol nobody answers, and there are none.
-    (void)retry_interrupted([&] { return dump_addresses(fd, family, &addresses); });
+    Status status = retry_interrupted([&] { return dump_addresses(fd, family, &addresses); });
     for (Interface& entry : interfaces)
-      for (auto [at, end] = addresses.equal_range(entry.index); at != end; ++at)
-        entry.addresses.push_back(at->second);
-    const Status status = retry_interrupted([&] { return dump_default_routes(fd, family, &default_routes); });
+      for (auto [at, end] = addresses.equal_range(entry.index); at != end; ++at) entry.addresses.push_back(at->second);
+    if (status.ok()) status = retry_interrupted([&] { return dump_default_routes(fd, family, &default_routes); });
     // Without IPv4 or IPv6 in the kernel nobody answers. Any other failure is one: that an interface is wrongly taken
     // for one without a default route would let a flow cut off its own editor.
     if (!status.ok() && status.error != EOPNOTSUPP && status.error != EAFNOSUPPORT) return status;

@@ -108,13 +108,13 @@ export class ArpLayer extends Layer implements ArpFields {
     return this.u16(6);
   }
   get senderMac(): string {
-    return this.hex(8, this.#hardwareLength, ':');
+    return this.#hardwareAddress(8);
   }
   get senderIp(): string {
     return this.#protocolAddress(8 + this.#hardwareLength);
   }
   get targetMac(): string {
-    return this.hex(8 + this.#hardwareLength + this.#protocolLength, this.#hardwareLength, ':');
+    return this.#hardwareAddress(8 + this.#hardwareLength + this.#protocolLength);
   }
   get targetIp(): string {
     return this.#protocolAddress(8 + 2 * this.#hardwareLength + this.#protocolLength);
@@ -138,6 +138,10 @@ export class ArpLayer extends Layer implements ArpFields {
   }
   get #protocolLength(): number {
     return this.u8(5);
+  }
+  #hardwareAddress(at: number): string {
+    const length = this.#hardwareLength;
+    return length === 6 ? this.mac(at) : this.hex(at, length, ':');
   }
   #protocolAddress(at: number): string {
     return this.protocolType === 0x0800 && this.#protocolLength === 4 ? this.ipv4(at) : this.hex(at, this.#protocolLength);

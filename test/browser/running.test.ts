@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import type { Locator } from 'playwright-core';
 import { Lab, type Wire } from '../support/lab';
 import { NodeRed } from '../support/node-red';
 import { Witness } from '../support/witness';
@@ -40,13 +41,37 @@ describe('a flow drawn with the mouse', function () {
     await editor.waitForStatus(inject, /[1-9]/);
     await editor.page.locator('.red-ui-debug-msg').first().waitFor({ state: 'attached' });
     const shown = await editor.ask<string>(`document.querySelector('.red-ui-debug-msg .red-ui-debug-msg-payload').textContent`);
-    assert.match(shown, /PacketBatch/);
+    // A long text is cut until it is clicked.
+    assert.match(shown, /PacketBatch .*: 1 packet, 60 bytes.*02:00:00:00:00:01 >/s);
     const [frame] = await witness.expect(3);
     assert.equal(frame?.protocol, ETHERTYPE);
     assert.equal(frame?.data.length, 60);
     assert.ok(frame?.data.subarray(14).every((byte) => byte === 0x5a));
     await editor.ask(`RED.sidebar.show('debug')`);
     await editor.screenshot('running');
+  });
+
+  it('sends decoded packets once the panel says so', async () => {
+    await editor.edit(capture);
+    await editor.tab('output');
+    await editor.field('output').selectOption('decoded');
+    assert.match((await editor.page.locator('#netring-about-output').textContent()) ?? '', /its layers: ethernet, vlans/);
+    await editor.screenshot('decoded-panel');
+    await editor.done();
+    await editor.deploy();
+    await editor.waitForStatus(capture, /[1-9].* pps/);
+    await editor.ask(`RED.sidebar.show('debug')`);
+    await editor.ask(`RED.debug.clearMessageList(true)`);
+    // The first one that is left: it stays where it is while others come.
+    const message = editor.page
+      .locator('.red-ui-debug-msg')
+      .filter({ hasText: /array\[\d+\]/ })
+      .first();
+    await message.locator('.red-ui-debug-msg-object-header').first().click();
+    await entry(message, '0').click();
+    await entry(message, 'ethernet').click();
+    assert.match((await message.textContent()) ?? '', /source: "02:00:00:00:00:01"/);
+    await editor.screenshot('decoded-running');
   });
 
   it('tells under the node that its cable is gone, and recovers when it is back', async () => {
@@ -79,6 +104,11 @@ describe('a flow drawn with the mouse', function () {
     }
   });
 });
+
+/** The line of a property in a message of the debug sidebar. */
+function entry(message: Locator, key: string): Locator {
+  return message.locator(`.red-ui-debug-msg-object-key:text-is("${key}")`).first();
+}
 
 /** Contrast (WCAG) of what is read against what it stands on. */
 const CONTRASTS = `(() => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { decode, DecodedPacket, Layer, PacketBatch, type PacketLayers } from '@netring/node-red';
+import { decode, type DecodedPacket, type Layer, PacketBatch, type PacketLayers } from '@netring/node-red';
 import { Dice, randomFrame } from './random-frames';
 
 const hex = (...parts: string[]): Buffer => Buffer.from(parts.join('').replace(/ /g, ''), 'hex');
