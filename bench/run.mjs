@@ -17,6 +17,7 @@ import { bridge, bridgeSoak } from './suites/bridge.mjs';
 import { channel } from './suites/channel.mjs';
 import { latency } from './suites/latency.mjs';
 import { decode } from './suites/decode.mjs';
+import { pcap } from './suites/pcap.mjs';
 import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 import { xdpRx, xdpTx } from './suites/xdp.mjs';
@@ -38,6 +39,7 @@ const suites = {
   soak,
   decode,
 };
+const suites = { rx, paced, tx, million, 'xdp-rx': xdpRx, 'xdp-tx': xdpTx, bridge, 'bridge-soak': bridgeSoak, pcap, idle, stall, hoard, soak };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in suites));
