@@ -136,6 +136,7 @@ uint32_t Capture::count(const BatchCount& read) {
   totals_.packets += read.packets;
   totals_.bytes += read.original_bytes;
   totals_.refiltered += read.refiltered;
+  totals_.drops += read.dropped;
   // The kernel counts in 32 bits, which wrap after an hour at a million frames a second.
   if (totals_.packets - packets_at_look_ > kPacketsBetweenLooks) read_totals();
   return read.packets;
