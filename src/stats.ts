@@ -9,9 +9,9 @@ export class CaptureStats {
   readonly bytes: number;
   /** Frames that passed the filter, as the kernel counts them: those in the ring, read or not, plus the dropped ones. */
   readonly received: number;
-  /** Frames the kernel dropped because the ring was full. */
+  /** Frames the kernel dropped because the ring was full, or that are longer than a slot and found the receive buffer full (latency immediate). */
   readonly drops: number;
-  /** Times the ring was full. */
+  /** Times the ring was full; 0 with latency immediate. */
   readonly freezes: number;
   /** Frames that an earlier filter had let into the ring and the present one refuses. */
   readonly refiltered: number;

@@ -138,6 +138,7 @@ uint32_t Capture::count(const BatchCount& read) {
   totals_.packets += read.packets;
   totals_.bytes += read.original_bytes;
   totals_.refiltered += read.refiltered;
+  totals_.drops += read.dropped;
   if (totals_.packets - packets_at_look_ > kPacketsBetweenLooks) look_at_kernel();
   return read.packets;
 }

@@ -16,8 +16,10 @@ constexpr uint32_t kAddressOffset = TPACKET_ALIGN(sizeof(tpacket2_hdr));
 constexpr uint32_t kLeastFrameOffset = kAddressOffset + sizeof(sockaddr_ll);
 // What the kernel puts before a frame at most: header and address, a link-layer header's place, the tag's.
 constexpr uint32_t kBeforeFrame = TPACKET_ALIGN(kLeastFrameOffset + 16) + kVlanTagLength;
-// Room in the queue for frames that are longer than a slot. Without CAP_NET_ADMIN the kernel caps it at rmem_max.
+// Room in the queue for frames that are longer than a slot; the kernel doubles it.
 constexpr int kQueueBytes = 16 << 20;
+// With that much room: of most control traffic all of a frame, of any other its headers.
+constexpr uint32_t kSmallSlot = 256;
 constexpr size_t kLentBytes = SlotRing::kMostBytes + SlotRing::kLongestFrame + kVlanTagLength;
 
 // Slots are far apart, which no prefetcher of the hardware follows.
@@ -59,6 +61,17 @@ SlotPacket packet_in(tpacket2_hdr* header, uint32_t slot_size) {
   return {header, address, bytes + header->tp_mac, header->tp_snaplen, header->tp_mac - kLeastFrameOffset};
 }
 
+// Whether the queue has come to be as large as it should.
+Result<bool> enlarge_queue(int fd) {
+  if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kQueueBytes, "SO_RCVBUFFORCE").ok()) return true;
+  // Without CAP_NET_ADMIN it is capped at rmem_max.
+  if (const Status s = set_option(fd, SOL_SOCKET, SO_RCVBUF, kQueueBytes, "SO_RCVBUF"); !s.ok()) return s;
+  int bytes = 0;
+  socklen_t size = sizeof bytes;
+  if (::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size) != 0) return Status::failed("SO_RCVBUF");
+  return bytes >= 2 * kQueueBytes;
+}
+
 bool is_queued(const tpacket2_hdr& header) { return (header.tp_status & TP_STATUS_COPY) != 0; }
 
 }  // namespace
@@ -66,8 +79,10 @@ bool is_queued(const tpacket2_hdr& header) { return (header.tp_status & TP_STATU
 Result<std::unique_ptr<ReceiveRing>> SlotRing::open(int fd, SlotRingConfig config, std::vector<std::string>* warnings) {
   if (const Status s = set_option(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2, "PACKET_VERSION"); !s.ok()) return s;
   if (const Status s = set_option(fd, SOL_PACKET, PACKET_COPY_THRESH, 1, "PACKET_COPY_THRESH"); !s.ok()) return s;
-  if (!config.own_queue_size && !set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kQueueBytes, "SO_RCVBUFFORCE").ok()) {
-    if (const Status s = set_option(fd, SOL_SOCKET, SO_RCVBUF, kQueueBytes, "SO_RCVBUF"); !s.ok()) return s;
+  if (!config.own_queue) {
+    Result<bool> enlarged = enlarge_queue(fd);
+    if (!enlarged.ok()) return enlarged.status();
+    if (*enlarged) config.frame_size = std::min(config.frame_size, kSmallSlot);
   }
   tpacket_req3 request{};
   request.tp_block_size = config.block_size;
@@ -138,6 +153,7 @@ BatchCount SlotRing::copy(RingReader reader, const WaitingBatch& waiting, BatchH
     tpacket2_hdr* place = slot(0);
     SlotPacket packet = packet_in(place, request_.tp_frame_size);
     bool in_place = false;
+    bool whole = true;
     if (is_queued(*place)) {
       // Past the tag's place, into which the addresses are moved when there is one.
       const uint32_t room = packet.has_tag() ? kVlanTagLength : 0;
@@ -146,10 +162,15 @@ BatchCount SlotRing::copy(RingReader reader, const WaitingBatch& waiting, BatchH
           capacity - used > room ? take_queued(frame, capacity - used - room) : take_queued(frame, 0);
       in_place = taken > packet.length;
       if (in_place) packet = {place, packet.address, frame, taken, room};
+    } else if (packet.length < place->tp_len && packet.length + place->tp_mac >= request_.tp_frame_size) {
+      // Cut by the end of the slot, unless the filter wants no more of it.
+      uint32_t wanted = UINT32_MAX;
+      whole = accepted(packet, reader, filter_, &wanted) && wanted <= packet.length;
     }
     // How much of a queued frame the filter lets in is not known from the slot, which is shorter.
     const bool judge = refilter_slots_ != 0 || in_place;
     const bool entered =
+        !whole ||
         enter_packet(packet, reader, judge ? std::span<const sock_filter>(filter_) : std::span<const sock_filter>(),
                      records, &count, [&](const uint8_t* frame, uint32_t length) {
                        if (length > capacity - used) return ~0U;
@@ -159,6 +180,7 @@ BatchCount SlotRing::copy(RingReader reader, const WaitingBatch& waiting, BatchH
                        return offset;
                      });
     if (!entered) break;
+    if (!whole) ++count.dropped;
     if (refilter_slots_ != 0) --refilter_slots_;
     store_release(&place->tp_status, TP_STATUS_KERNEL);
     cursor_ = (cursor_ + 1) % slots_;

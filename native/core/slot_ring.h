@@ -9,7 +9,11 @@
 // next to none.
 //
 // Frames longer than a slot come through the queue all the same (PACKET_COPY_THRESH), one datagram for each slot that
-// says so. When that has no room, what fits the slot is all there is of the frame.
+// says so. What the queue has no room for is dropped and counted: half a frame is none.
+//
+// A busy loop must lose no more here than with blocks, into which the kernel packs 116,000 frames of 64 bytes to 16
+// MiB. So the slots are small where the queue may be large, which takes CAP_NET_ADMIN (or rmem_max): then there are
+// 65,000 of them, and 14,000 frames of 1500 bytes fit into the queue (10,000 into blocks).
 #ifndef NETRING_CORE_SLOT_RING_H_
 #define NETRING_CORE_SLOT_RING_H_
 
@@ -20,9 +24,9 @@ namespace netring {
 struct SlotRingConfig {
   uint32_t block_size = 0;
   uint32_t block_count = 0;
-  uint32_t frame_size = 0;      // of a slot
+  uint32_t frame_size = 0;      // of a slot, at most
   uint32_t snap_len = 0;        // shorter than a slot: so are the slots, and there are more of them
-  bool own_queue_size = false;  // the size of the queue has been set
+  bool own_queue = false;       // the size of the queue has been set by the user, who then decides on the slots too
   std::vector<sock_filter> filter;
 };
 

@@ -77,7 +77,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 2048,
     limits: FRAME_LIMITS,
     argument: 'bytes',
-    doc: 'Slot of a packet with latency immediate, 84 bytes of headers included; longer ones go through rcvbuf. By the block it limits nothing.',
+    doc: 'Most that a packet takes of the ring with latency immediate, 84 bytes of headers included; longer ones wait in the receive buffer.',
   },
   {
     name: 'snapLen',
@@ -105,7 +105,7 @@ const CAPTURE: readonly OptionRow[] = [
     values: LATENCIES,
     default: 'block',
     argument: 'mode',
-    doc: 'block: packets come by the block, cheapest. immediate: as they arrive, for control traffic; each takes a slot of frameSize.',
+    doc: 'block: packets come by the block, cheapest. immediate: as they arrive, for control traffic, at more CPU time for each.',
   },
   {
     name: 'fillRxhash',
@@ -144,7 +144,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 0,
     limits: [atLeast(0), atMost(INT_MAX)],
     argument: 'bytes',
-    doc: 'Receive buffer (SO_RCVBUF), doubled and capped at rmem_max by the kernel. Used for packets longer than a slot; 0: as much as goes.',
+    doc: 'Receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max. Only latency immediate uses it, for long packets; 0: by itself.',
   },
   {
     name: 'rcvbufForce',

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Capture } from '@netring/node-red';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
 import { flood, probe, sendFrames } from '../support/witness';
-import { asyncCapture, capture, collectPackets, frame, ONLY_88B5, ONLY_88B6, SMALL, tagged } from './rx';
+import { asyncCapture, capture, collectPackets, frame, inBothModes, ONLY_88B5, ONLY_88B6, tagged } from './rx';
 
-describe('filters', () => {
+inBothModes('filters', () => {
   const lab = new Lab();
   afterEach(() => lab.close());
 
@@ -19,7 +18,7 @@ describe('filters', () => {
     ];
     await sleep(100);
     for (let round = 0; round < 20; round++) {
-      const rx = Capture.builder({ ...SMALL, interface: wire.a, filter: ONLY_88B6, blockTimeoutMs: 1 }).build();
+      const rx = capture(lab, { interface: wire.a, filter: ONLY_88B6, blockTimeoutMs: 1 });
       try {
         await sendFrames(lab, wire.b, [frame('wanted')]);
         for (let seen = 0; seen < 1;) {

@@ -3,9 +3,9 @@ import { Lab, promiscuity } from '../support/lab';
 import { output } from '../support/process';
 import { sendFrames, Witness } from '../support/witness';
 import { until } from '../support/wait';
-import { asyncCapture, collectPackets, frame, tagged } from './rx';
+import { asyncCapture, collectPackets, frame, inBothModes, tagged } from './rx';
 
-describe('frames as they were on the wire', () => {
+inBothModes('frames as they were on the wire', () => {
   const lab = new Lab();
   afterEach(() => lab.close());
 

@@ -6,12 +6,12 @@ import { Lab } from '../support/lab';
 import { footprint, output } from '../support/process';
 import { sendFrames } from '../support/witness';
 import { within } from '../support/wait';
-import { asyncCapture, capture, collectPackets, frame } from './rx';
+import { asyncCapture, capture, collectPackets, frame, inBothModes } from './rx';
 
 const event = (rx: AsyncCapture, name: keyof AsyncCaptureEvents): Promise<unknown[]> =>
   within(once(rx, name) as Promise<unknown[]>, 3000, `event ${name}`);
 
-describe('link changes', () => {
+inBothModes('link changes', () => {
   const lab = new Lab();
   afterEach(() => lab.close());
 

@@ -1,19 +1,31 @@
 /** What the receive tests share: small rings, reading until something was seen, frames with headers. */
-import { AsyncCapture, Capture, type CaptureOptions, type OwnedPacket, type PacketBatch } from '@netring/node-red';
+import { AsyncCapture, Capture, type CaptureOptions, type Latency, type OwnedPacket, type PacketBatch } from '@netring/node-red';
 import type { Lab } from '../support/lab';
 
 /** 64 blocks of 256 KiB, 10 ms: what the nodes start from. */
 export const SMALL: Partial<CaptureOptions> = { profile: 'balanced', fillRxhash: false };
 
+let latency: Latency = 'block';
+
+/** Describes what holds for both kinds of ring: the captures that `body` opens through this file are of the one, then of the other. */
+export function inBothModes(title: string, body: () => void): void {
+  for (const mode of ['block', 'immediate'] as const)
+    describe(`${title}, latency ${mode}`, () => {
+      before(() => (latency = mode));
+      after(() => (latency = 'block'));
+      body();
+    });
+}
+
 /** A capture that the lab closes. */
 export function capture(lab: Lab, options: CaptureOptions): Capture {
-  const opened = Capture.builder({ ...SMALL, ...options }).build();
+  const opened = Capture.builder({ ...SMALL, latency, ...options }).build();
   lab.defer(() => opened.close());
   return opened;
 }
 
 export function asyncCapture(lab: Lab, options: CaptureOptions): AsyncCapture {
-  const opened = new AsyncCapture(Capture.builder({ ...SMALL, ...options }).build());
+  const opened = new AsyncCapture(Capture.builder({ ...SMALL, latency, ...options }).build());
   lab.defer(() => opened.close());
   return opened;
 }

@@ -35,8 +35,8 @@ export interface CaptureOptions {
   /** Blocks in the ring. Block size times block count is the memory that the ring locks. At least 1; default 64. */
   blockCount?: number;
   /**
-   * Slot of a packet with latency immediate, 84 bytes of headers included; longer ones go through rcvbuf. By the block it limits nothing.
-   * In bytes; a multiple of 16, at least 68; default 2048.
+   * Most that a packet takes of the ring with latency immediate, 84 bytes of headers included; longer ones wait in the receive buffer. In
+   * bytes; a multiple of 16, at least 68; default 2048.
    */
   frameSize?: number;
   /** Captures at most this much of each packet, a stripped VLAN tag not counted; 0 captures all of it. In bytes; default 0. */
@@ -47,8 +47,7 @@ export interface CaptureOptions {
    */
   blockTimeoutMs?: number;
   /**
-   * block: packets come by the block, cheapest. immediate: as they arrive, for control traffic; each takes a slot of frameSize. Default
-   * block.
+   * block: packets come by the block, cheapest. immediate: as they arrive, for control traffic, at more CPU time for each. Default block.
    */
   latency?: Latency;
   /** Has the kernel fill in each packet's flow hash, which costs it a quarter of its throughput. Default true. */
@@ -68,8 +67,8 @@ export interface CaptureOptions {
   /** Sets SO_REUSEPORT. Kernels that refuse it on packet sockets cause a warning; sockets share load with fanout instead. Default false. */
   reuseport?: boolean;
   /**
-   * Receive buffer (SO_RCVBUF), doubled and capped at rmem_max by the kernel. Used for packets longer than a slot; 0: as much as goes. In
-   * bytes; default 0.
+   * Receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max. Only latency immediate uses it, for long packets; 0: by
+   * itself. In bytes; default 0.
    */
   rcvbuf?: number;
   /** Sets the receive buffer past rmem_max (SO_RCVBUFFORCE). Needs CAP_NET_ADMIN. Default false. */
@@ -172,8 +171,8 @@ export class CaptureSetters {
   }
 
   /**
-   * Slot of a packet with latency immediate, 84 bytes of headers included; longer ones go through rcvbuf. By the block it limits nothing.
-   * In bytes; a multiple of 16, at least 68; default 2048.
+   * Most that a packet takes of the ring with latency immediate, 84 bytes of headers included; longer ones wait in the receive buffer. In
+   * bytes; a multiple of 16, at least 68; default 2048.
    */
   frameSize(bytes: number): this {
     this.#options.frameSize = bytes;
@@ -196,8 +195,7 @@ export class CaptureSetters {
   }
 
   /**
-   * block: packets come by the block, cheapest. immediate: as they arrive, for control traffic; each takes a slot of frameSize. Default
-   * block.
+   * block: packets come by the block, cheapest. immediate: as they arrive, for control traffic, at more CPU time for each. Default block.
    */
   latency(mode: Latency): this {
     this.#options.latency = mode;
@@ -241,8 +239,8 @@ export class CaptureSetters {
   }
 
   /**
-   * Receive buffer (SO_RCVBUF), doubled and capped at rmem_max by the kernel. Used for packets longer than a slot; 0: as much as goes. In
-   * bytes; default 0.
+   * Receive buffer (SO_RCVBUF), which the kernel doubles and caps at rmem_max. Only latency immediate uses it, for long packets; 0: by
+   * itself. In bytes; default 0.
    */
   rcvbuf(bytes: number): this {
     this.#options.rcvbuf = bytes;
