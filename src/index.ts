@@ -14,6 +14,7 @@ export type { BridgeFilterFunction } from './bridge-run';
 export { BridgeStats, type BridgeDirectionStats } from './bridge-stats';
 export { Capture, CaptureBuilder } from './capture';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
+export { disassemble } from './filter/disassemble';
 export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
