@@ -1,0 +1,58 @@
+/** tcpdump's filter language to classic BPF, without libpcap. */
+import { type BpfInsn } from '../options/filter-program';
+import { assemble } from './assemble';
+import { TRUE } from './condition';
+import { FilterError } from './filter-error';
+import { buildGraph } from './graph';
+import { Link } from './link';
+import { parse } from './parser';
+import { simplify } from './simplify';
+import { translate } from './translate';
+import { ValueIds } from './value-ids';
+
+/** What the kernel takes (BPF_MAXINSNS). */
+const MAX_INSTRUCTIONS = 4096;
+
+const ARPHRD_ETHER = 1;
+const ARPHRD_LOOPBACK = 772;
+const ARPHRD_NONE = 65534;
+
+export interface CompileOptions {
+  /**
+   * What the program runs on. `socket` (default): packets of a live socket, whose outer VLAN tag the kernel has mostly taken out, so that `vlan` asks the
+   * kernel before it looks into the frame. `file`: frames as they were on the wire; the meaning of `tcpdump -ddd -y EN10MB`.
+   */
+  for?: 'socket' | 'file';
+  /** ARPHRD_* of the interface: 1 Ethernet (default), 772 loopback, 65534 raw IP. */
+  linkType?: number;
+}
+
+/**
+ * The program of an expression in tcpdump's language (pcap-filter(7)), at most 4096 instructions. It returns 262144 for a packet that matches and 0 for one that does
+ * not; an empty expression matches all. Names are not looked up. Throws `FilterError`, whose `column` and `hint` say what to change.
+ */
+export function compileFilter(expression: string, { for: target = 'socket', linkType = ARPHRD_ETHER }: CompileOptions = {}): BpfInsn[] {
+  if (typeof expression !== 'string') throw new TypeError('the expression of a filter is a string');
+  if (target !== 'socket' && target !== 'file') throw new RangeError(`a filter is for "socket" or "file", not ${JSON.stringify(target)}`);
+  const node = parse(expression);
+  const condition = node === null ? TRUE : translate(node, new Link(linkKind(linkType)), target === 'socket');
+  const ids = new ValueIds();
+  const program = assemble(simplify(buildGraph(condition), ids), ids);
+  if (program.length > MAX_INSTRUCTIONS)
+    throw new FilterError(
+      1,
+      `the expression takes ${program.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
+      'networks instead of single hosts and ranges of ports take fewer',
+    );
+  return program;
+}
+
+function linkKind(linkType: number): 'ethernet' | 'raw' {
+  if (linkType === ARPHRD_ETHER || linkType === ARPHRD_LOOPBACK) return 'ethernet';
+  if (linkType === ARPHRD_NONE) return 'raw';
+  throw new FilterError(
+    1,
+    `expressions are compiled for link types ${ARPHRD_ETHER} (Ethernet), ${ARPHRD_LOOPBACK} (loopback) and ${ARPHRD_NONE} (raw IP), not ${linkType}`,
+    'compile it with "tcpdump -ddd" on that interface and give the text that it prints as the filter',
+  );
+}

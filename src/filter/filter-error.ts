@@ -1,0 +1,16 @@
+/** What is wrong with a filter expression, and where. */
+import { NetringError } from '../errors';
+
+/** An expression that is no filter: kind `Config`, option `filter`. The message names the column, what stands there and what was expected. */
+export class FilterError extends NetringError {
+  /** Where it is wrong, counted from 1 in UTF-16 units. */
+  readonly column: number;
+
+  constructor(column: number, problem: string, hint = '') {
+    super('Config', `invalid configuration: filter column ${column}: ${problem}`, { code: 'EINVAL', option: 'filter', hint });
+    this.column = column;
+  }
+}
+
+/** The hint for what tcpdump can and this compiler cannot. */
+export const RAW_HINT = `compile it with "tcpdump -ddd -y EN10MB '...'" and give the text that it prints as the filter`;

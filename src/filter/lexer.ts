@@ -1,0 +1,110 @@
+/** Text to tokens. */
+import { parseIpv4, parseIpv6, parseMac, parseNumber } from './addresses';
+import { FilterError } from './filter-error';
+import { meaningOf, type Protocol } from './words';
+
+/** Longer texts are refused before anything looks at them: a thousand hosts fit. */
+const MAX_LENGTH = 65_536;
+
+/** What every token has: its place, counted from 1, and its text. */
+interface Placed {
+  column: number;
+  text: string;
+}
+
+export type Token = Placed &
+  (
+    | { kind: 'number'; value: number }
+    | { kind: 'name' }
+    | { kind: 'mac'; bytes: number[] }
+    | { kind: 'ipv4'; address: number; bits: number }
+    | { kind: 'ipv6'; words: number[] }
+    | { kind: 'protocol'; protocol: Protocol }
+    | { kind: 'reserved' }
+    /** A word of the grammar or a sign, by its meaning: `&&` is `and`, `==` is `=`. */
+    | { kind: 'sign'; sign: string }
+    | { kind: 'end' }
+  );
+
+const SIGNS: Readonly<Record<string, string>> = { '&&': 'and', '||': 'or', '!': 'not', '==': '=' };
+const SPACE = /[ \t\r\n]+/y;
+const SIGN = /&&|\|\||>=|<=|!=|==|<<|>>|[-+*/%:[\]!<>()&|^=]/y;
+/** Ends neither in `-` nor in `_`. */
+const WORD = /[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?/y;
+/** With two colons or more it is an address; with one it is part of an index, `ip[0:2]`. */
+const COLONS = /[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?:[0-9]*(?:\.[0-9]+)+)?/y;
+/** `\tcp` is the name "tcp", not the word. */
+const ESCAPED = /\\[^ !()\n\t]+/y;
+
+/** The tokens of `text`, with an `end` at the end. Throws FilterError. */
+export function tokenize(text: string): Token[] {
+  if (text.length > MAX_LENGTH)
+    throw new FilterError(MAX_LENGTH + 1, `the expression has ${text.length} characters, more than ${MAX_LENGTH}`);
+  const tokens: Token[] = [];
+  let at = 0;
+  const match = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at;
+    return pattern.exec(text)?.[0];
+  };
+  while (at < text.length) {
+    const space = match(SPACE);
+    if (space !== undefined) {
+      at += space.length;
+      continue;
+    }
+    const token = next(at + 1, match);
+    if (token === null)
+      throw new FilterError(
+        at + 1,
+        `${JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))} stands there, no word, number, address or sign begins so`,
+      );
+    tokens.push(token);
+    at += token.text.length;
+  }
+  tokens.push({ kind: 'end', column: text.length + 1, text: '' });
+  return tokens;
+}
+
+function next(column: number, match: (pattern: RegExp) => string | undefined): Token | null {
+  const colons = match(COLONS);
+  if (colons !== undefined) return withColons(column, colons);
+  const word = match(WORD);
+  if (word !== undefined) return wordToken(column, word);
+  const sign = match(SIGN);
+  if (sign !== undefined) return { kind: 'sign', column, text: sign, sign: SIGNS[sign] ?? sign };
+  const escaped = match(ESCAPED);
+  if (escaped !== undefined) return { kind: 'name', column, text: escaped };
+  return null;
+}
+
+function withColons(column: number, text: string): Token {
+  const bytes = parseMac(text);
+  if (bytes !== null) return { kind: 'mac', column, text, bytes };
+  const words = parseIpv6(text);
+  if (words !== null) return { kind: 'ipv6', column, text, words };
+  throw new FilterError(column, `${text} stands there, which is neither an IPv6 nor an Ethernet address`);
+}
+
+function wordToken(column: number, text: string): Token {
+  const meaning = meaningOf(text);
+  if (meaning?.kind === 'protocol') return { kind: 'protocol', column, text, protocol: meaning.protocol };
+  if (meaning?.kind === 'grammar') return { kind: 'sign', column, text, sign: meaning.meaning };
+  if (meaning?.kind === 'number') return { kind: 'number', column, text, value: meaning.value };
+  if (meaning?.kind === 'reserved') return { kind: 'reserved', column, text };
+  const bytes = parseMac(text);
+  if (bytes !== null) return { kind: 'mac', column, text, bytes };
+  const value = parseNumber(text);
+  if (value === -1)
+    throw new FilterError(
+      column,
+      `${text} stands there, which is no number of 32 bits`,
+      'a number that begins with 0 is octal, one that begins with 0x hexadecimal',
+    );
+  if (value !== null) return { kind: 'number', column, text, value };
+  if (/^[0-9]+(?:\.[0-9]+){1,3}$/.test(text)) {
+    const ipv4 = parseIpv4(text);
+    if (ipv4 === null) throw new FilterError(column, `${text} stands there, which is no IPv4 address: its numbers go from 0 to 255`);
+    return { kind: 'ipv4', column, text, ...ipv4 };
+  }
+  return { kind: 'name', column, text };
+}

@@ -1,0 +1,31 @@
+/** An address, a network, a number or a name, with what narrows an address to a network. */
+import { shown, type Cursor } from './cursor';
+import { FilterError } from './filter-error';
+import { type Node, type Prefix, type Qualifiers } from './syntax';
+
+export function parseItem(cursor: Cursor, qualifiers: Qualifiers | null): Node {
+  const { token } = cursor;
+  if (token.kind !== 'name' && token.kind !== 'number' && token.kind !== 'mac' && token.kind !== 'ipv4' && token.kind !== 'ipv6')
+    cursor.refuse(
+      `what "${lastWord(qualifiers)}" asks for`,
+      token.kind === 'protocol' ? `a protocol is named with a backslash: "\\${token.text}"` : '',
+    );
+  if (qualifiers === null)
+    throw new FilterError(token.column, `${shown(token)} stands there, where no host, net, port or proto before it says what it is`);
+  cursor.next();
+  return { kind: 'item', qualifiers, item: token, prefix: token.kind === 'ipv4' || token.kind === 'ipv6' ? parsePrefix(cursor) : null };
+}
+
+function lastWord(qualifiers: Qualifiers | null): string {
+  return qualifiers?.type ?? (qualifiers?.direction === 'src' || qualifiers?.direction === 'dst' ? qualifiers.direction : 'host');
+}
+
+function parsePrefix(cursor: Cursor): Prefix | null {
+  const { column } = cursor.token;
+  if (cursor.take('/') !== null) return { kind: 'length', length: cursor.expectNumber('the length of a prefix'), column };
+  if (cursor.take('mask') === null) return null;
+  if (cursor.token.kind !== 'ipv4') cursor.refuse('a mask such as 255.255.0.0');
+  const { address } = cursor.token;
+  cursor.next();
+  return { kind: 'mask', mask: address, column };
+}

@@ -1,0 +1,91 @@
+/** Ports of TCP, UDP and SCTP, over IPv4 (only what is no later fragment) and over IPv6 without extension headers. */
+import { above, all, any, atLeast, equals, hasBit, not, type Condition, type Value } from './condition';
+import { FilterError } from './filter-error';
+import { bothWays } from './hosts';
+import { ETHERTYPE, type Link } from './link';
+import { carries } from './protocols';
+import { type Qualifiers } from './syntax';
+
+const NUMBERS = { tcp: 6, udp: 17, sctp: 132 } as const;
+const ALL = [NUMBERS.tcp, NUMBERS.udp, NUMBERS.sctp];
+
+const IPV6_HEADER = 40;
+
+/** Every name that people try, with what its number is. They are not resolved: what a name means is a matter of the machine's /etc/services. */
+const WELL_KNOWN: Readonly<Record<string, number>> = {
+  ...{
+    'ftp-data': 20,
+    ftp: 21,
+    ssh: 22,
+    telnet: 23,
+    smtp: 25,
+    domain: 53,
+    dns: 53,
+    bootps: 67,
+    bootpc: 68,
+    tftp: 69,
+    http: 80,
+    kerberos: 88,
+  },
+  ...{ pop3: 110, ntp: 123, 'netbios-ns': 137, imap2: 143, imap: 143, snmp: 161, 'snmp-trap': 162, snmptrap: 162, bgp: 179, ldap: 389 },
+  ...{ https: 443, syslog: 514, ldaps: 636, imaps: 993, mqtt: 1883, mysql: 3306, sip: 5060, modbus: 502, mbap: 502, postgresql: 5432 },
+};
+
+/** The later fragments of a datagram have no header of what it carries. */
+export function isFirstFragment(link: Link): Condition {
+  return not(hasBit(link.fromNetwork(2, 6), 0x1fff));
+}
+
+/** From `low` to `high`, both included. */
+export function ports(link: Link, { protocol, direction, type }: Qualifiers, low: number, high: number, column: number): Condition {
+  if (protocol !== null && protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp')
+    throw new FilterError(column, `"${type}" stands after "${protocol}", expected tcp, udp, sctp or nothing before it`);
+  const numbers = protocol === null ? ALL : [NUMBERS[protocol]];
+  const isOneOf = (value: Value): Condition => any(...numbers.map((one) => equals(value, one)));
+  const isPort = (value: Value): Condition => (low === high ? equals(value, low) : all(atLeast(value, low), not(above(value, high))));
+  return any(
+    all(
+      carries(link, ETHERTYPE.ip6, column),
+      isOneOf(link.fromNetwork(1, 6)),
+      bothWays(
+        direction,
+        () => isPort(link.fromNetwork(2, IPV6_HEADER)),
+        () => isPort(link.fromNetwork(2, IPV6_HEADER + 2)),
+      ),
+    ),
+    all(
+      carries(link, ETHERTYPE.ip, column),
+      isOneOf(link.fromNetwork(1, 9)),
+      isFirstFragment(link),
+      bothWays(
+        direction,
+        () => isPort(link.fromTransport(2, 0)),
+        () => isPort(link.fromTransport(2, 2)),
+      ),
+    ),
+  );
+}
+
+/** `443`, or for a range `1000-2000` in either order. */
+export function parsePorts(text: string, isRange: boolean, column: number): [number, number] {
+  const parts = isRange ? text.split('-') : [text];
+  const [low, high = low] = parts.map((part) => portNumber(part, column));
+  if (low === undefined || high === undefined || parts.length > 2)
+    throw new FilterError(column, `"${text}" stands there, expected a range such as 1000-2000`);
+  return low <= high ? [low, high] : [high, low];
+}
+
+function portNumber(text: string, column: number): number {
+  if (/^[0-9]+$/.test(text)) return checkPort(Number(text), column);
+  const known = Object.hasOwn(WELL_KNOWN, text) ? WELL_KNOWN[text] : undefined;
+  throw new FilterError(
+    column,
+    `"${text.slice(0, 40)}" stands there, expected the number of a port`,
+    known === undefined ? 'names of services are not looked up' : `names of services are not looked up; ${text} is ${known}`,
+  );
+}
+
+export function checkPort(port: number, column: number): number {
+  if (port > 65535) throw new FilterError(column, `port ${port} is more than 65535`);
+  return port;
+}
