@@ -16,6 +16,7 @@ export { Capture, CaptureBuilder } from './capture';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export { compileFilter, type CompileOptions } from './filter/compile';
 export { disassemble } from './filter/disassemble';
+export { explainFilter } from './filter/explain';
 export type { FilterContext } from './filter/filter-context';
 export { FilterError } from './filter/filter-error';
 export { filterMatches } from './filter/interpreter';

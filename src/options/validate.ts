@@ -103,7 +103,7 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
       return value ?? '';
     }
     case 'filter':
-      return parseFilter(value, row.name);
+      return parseFilter(value, row.name, { for: row.filterFor ?? 'socket' });
     case 'text':
       if (typeof value !== 'string') throw refuse('{value} is not a string');
       return value;
