@@ -1,4 +1,4 @@
-/** A graph as instructions: jumps go forward, and one that is too far for its 8 bits goes by way of a trampoline. */
+/** A graph as instructions: jumps go forward, and one that is too far for its 8 bits goes by way of an island. */
 import { type BpfInsn } from '../options/filter-program';
 import { type Test } from './condition';
 import { Evaluator, UNKNOWN, type Registers } from './evaluate';
@@ -60,30 +60,59 @@ function writeTest(writer: Evaluator, { relation, left, right }: Test): void {
   }
 }
 
-/** From the last block to the first, so that every distance is known when it is needed. The result is built backwards. */
+/** From the last block to the first, so that every distance is known when it is needed. */
 function link(pieces: readonly Piece[]): BpfInsn[] {
-  const backwards: BpfInsn[] = [];
-  /** How many instructions there are from the beginning of a block to the end. */
-  const lengths = new Map<Block, number>();
+  const output = new Backwards();
   for (const { block, body } of [...pieces].reverse()) {
     const jump = body.at(-1) as BpfInsn;
-    if (block.test === null) {
-      backwards.push(jump);
-    } else {
-      const distance = (to: Block): number => backwards.length - (lengths.get(to) as number);
-      backwards.push(...withTrampolines(jump, distance(block.yes), distance(block.no)).reverse());
-      backwards.push(...body.slice(0, -1).reverse());
-    }
-    lengths.set(block, backwards.length);
+    output.push(block.test === null ? jump : jumpTo(output, jump, block.yes, block.no));
+    for (const instruction of body.slice(0, -1).reverse()) output.push(instruction);
+    output.mark(block);
   }
-  return backwards.reverse();
+  return output.program;
 }
 
-/** The jump and the unconditional ones behind it that carry it on. The distances are those without them. */
-function withTrampolines(jump: BpfInsn, yes: number, no: number): BpfInsn[] {
-  const always = (k: number): BpfInsn => ({ code: BPF_JMP | BPF_JA, jt: 0, jf: 0, k });
-  if (yes <= FARTHEST && no <= FARTHEST) return [{ ...jump, jt: yes, jf: no }];
-  if (no > yes && yes + 1 <= FARTHEST) return [{ ...jump, jt: yes + 1, jf: 0 }, always(no)];
-  if (yes > no && no + 1 <= FARTHEST) return [{ ...jump, jt: 0, jf: no + 1 }, always(yes)];
-  return [{ ...jump, jt: 0, jf: 1 }, always(yes + 1), always(no)];
+/** The jump to two blocks. What is too far gets an island behind the jump that goes on to it. */
+function jumpTo(output: Backwards, jump: BpfInsn, yes: Block, no: Block): BpfInsn {
+  const distances = (): [number, number] => [output.distance(yes), output.distance(no)];
+  for (let [jt, jf] = distances(); ; [jt, jf] = distances()) {
+    if (jt <= FARTHEST && jf <= FARTHEST) return { ...jump, jt, jf };
+    output.island(jt > jf ? yes : no);
+  }
+}
+
+/** A program that is written from its end. */
+class Backwards {
+  readonly #instructions: BpfInsn[] = [];
+  /** How far from the end a block begins, or the nearest island that leads to it. */
+  readonly #entries = new Map<Block, number>();
+
+  get program(): BpfInsn[] {
+    return this.#instructions.reverse();
+  }
+
+  push(instruction: BpfInsn): void {
+    this.#instructions.push(instruction);
+  }
+
+  /** What has been written last is where `block` begins. */
+  mark(block: Block): void {
+    this.#entries.set(block, this.#instructions.length);
+  }
+
+  /** From here, how many instructions stand before `block`. */
+  distance(block: Block): number {
+    return this.#instructions.length - (this.#entries.get(block) as number);
+  }
+
+  /** Another way into `block` at this place; those that come before it use it too. */
+  island(block: Block): void {
+    const { test, accepts } = block;
+    this.push(
+      test === null
+        ? { code: BPF_RET, jt: 0, jf: 0, k: accepts ? ACCEPT : 0 }
+        : { code: BPF_JMP | BPF_JA, jt: 0, jf: 0, k: this.distance(block) },
+    );
+    this.mark(block);
+  }
 }

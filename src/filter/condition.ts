@@ -1,5 +1,5 @@
 /** What a filter asks of a packet: conditions over values, in the order in which they are asked. */
-import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET } from './opcodes';
+import { BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET } from './opcodes';
 
 export type Size = 1 | 2 | 4;
 
@@ -53,7 +53,10 @@ export function test(relation: number, left: Value, right: number | Value): Test
   return { kind: 'test', relation, left, right: typeof right === 'number' ? { kind: 'number', value: right } : right };
 }
 
-export function equals(left: Value, right: number): Test {
+export function equals(left: Value, right: number): Condition {
+  // No bit of a mask: the value itself stays in the accumulator.
+  if (right === 0 && left.kind === 'calculate' && left.operation === BPF_AND && left.right.kind === 'number')
+    return not(hasBit(left.left, left.right.value));
   return test(BPF_JEQ, left, right);
 }
 

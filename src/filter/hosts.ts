@@ -1,5 +1,5 @@
 /** Hosts and networks: IPv4 (with ARP and RARP), IPv6, Ethernet. */
-import { all, any, equals, type Condition, type Value } from './condition';
+import { all, any, equals, TRUE, type Condition, type Value } from './condition';
 import { FilterError } from './filter-error';
 import { ETHERTYPE, type Link } from './link';
 import { carries } from './protocols';
@@ -16,16 +16,32 @@ const PLACES = {
   rarp: { type: ETHERTYPE.rarp, src: 14, dst: 24 },
 } as const;
 
-/** An IPv4 address or network. Without a protocol it is looked for in IPv4, ARP and RARP. */
-export function ipv4Host(link: Link, { protocol, direction, type }: Qualifiers, address: number, mask: number, column: number): Condition {
+/** Address and mask. */
+export interface Ipv4Net {
+  address: number;
+  mask: number;
+}
+
+/** The four words of an address, and how many bits of it count. */
+export interface Ipv6Net {
+  words: readonly number[];
+  bits: number;
+}
+
+/** One of some IPv4 addresses or networks. Without a protocol they are looked for in IPv4, ARP and RARP. */
+export function ipv4Hosts(link: Link, { protocol, direction, type }: Qualifiers, nets: readonly Ipv4Net[], column: number): Condition {
   const within = (one: keyof typeof PLACES): Condition => {
     const { src, dst, type: etherType } = PLACES[one];
-    const at = (offset: number): Condition =>
-      all(carries(link, etherType, column), ...(mask === 0 ? [] : [equals(masked(link.fromNetwork(4, offset), mask), address)]));
-    return bothWays(
-      direction,
-      () => at(src),
-      () => at(dst),
+    const isWithin = (value: Value, { address, mask }: Ipv4Net): Condition => (mask === 0 ? TRUE : equals(masked(value, mask), address));
+    const [source, destination] = [link.fromNetwork(4, src), link.fromNetwork(4, dst)];
+    return all(
+      carries(link, etherType, column),
+      oneOf(
+        direction,
+        nets,
+        (net) => isWithin(source, net),
+        (net) => isWithin(destination, net),
+      ),
     );
   };
   if (protocol === 'ip' || protocol === 'arp' || protocol === 'rarp') return within(protocol);
@@ -34,48 +50,49 @@ export function ipv4Host(link: Link, { protocol, direction, type }: Qualifiers, 
   return link.labels > 0 ? within('ip') : any(within('ip'), within('arp'), within('rarp'));
 }
 
-/** An IPv6 address or network, as four words. */
-export function ipv6Host(
-  link: Link,
-  { protocol, direction, type }: Qualifiers,
-  address: readonly number[],
-  bits: number,
-  column: number,
-): Condition {
+/** One of some IPv6 addresses or networks. */
+export function ipv6Hosts(link: Link, { protocol, direction, type }: Qualifiers, nets: readonly Ipv6Net[], column: number): Condition {
   if (protocol !== null && protocol !== 'ip6')
     throw doesNotFit(protocol, type === 'net' ? 'an IPv6 network' : 'an IPv6 address', 'ip6 or nothing', column);
-  const at = (offset: number): Condition => {
-    const words = address.map((word, index): [Value, number, number] => [
-      link.fromNetwork(4, offset + 4 * index),
-      prefixMask(bits - 32 * index),
-      word,
-    ]);
-    const tests = words.filter(([, mask]) => mask !== 0).map(([value, mask, word]) => equals(masked(value, mask), word));
-    return all(carries(link, ETHERTYPE.ip6, column), ...tests);
-  };
-  return bothWays(
-    direction,
-    () => at(8),
-    () => at(24),
-  );
+  const isWithin = (offset: number, { words, bits }: Ipv6Net): Condition =>
+    all(
+      ...words.flatMap((word, index) => {
+        const mask = prefixMask(bits - 32 * index);
+        return mask === 0 ? [] : [equals(masked(link.fromNetwork(4, offset + 4 * index), mask), word)];
+      }),
+    );
+  // Several loads each: only all that belongs to one is asked before the next.
+  const one = (net: Ipv6Net): Condition =>
+    oneOf(
+      direction,
+      [net],
+      () => isWithin(8, net),
+      () => isWithin(24, net),
+    );
+  return all(carries(link, ETHERTYPE.ip6, column), any(...nets.map(one)));
 }
 
-/** An Ethernet address. */
-export function etherHost(link: Link, { protocol, direction }: Qualifiers, bytes: readonly number[], column: number): Condition {
+/** One of some Ethernet addresses. */
+export function etherHosts(
+  link: Link,
+  { protocol, direction }: Qualifiers,
+  addresses: readonly (readonly number[])[],
+  column: number,
+): Condition {
   if (protocol !== 'ether')
     throw new FilterError(column, 'an Ethernet address stands there', 'it wants "ether host", "ether src" or "ether dst" before it');
   assertEthernet(link, 'an Ethernet address', column);
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = bytes;
   // The last four bytes tell most, so they are asked first.
-  const at = (offset: number): Condition =>
+  const isAt = (offset: number, [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]: readonly number[]): Condition =>
     all(
       equals(link.fromHeader(4, offset + 2), ((c << 24) | (d << 16) | (e << 8) | f) >>> 0),
       equals(link.fromHeader(2, offset), (a << 8) | b),
     );
-  return bothWays(
+  return oneOf(
     direction,
-    () => at(6),
-    () => at(0),
+    addresses,
+    (address) => isAt(6, address),
+    (address) => isAt(0, address),
   );
 }
 
@@ -94,17 +111,25 @@ export function prefixMask(bits: number): number {
   return bits >= 32 ? ONES : (ONES << (32 - bits)) >>> 0;
 }
 
-/** A condition on the source and one on the destination, joined as the direction says. */
-export function bothWays(direction: Qualifiers['direction'], src: () => Condition, dst: () => Condition): Condition {
+/**
+ * One of some values at the source, the destination or both, as the direction says. Each of the two is loaded as seldom as can be without a change of
+ * what happens to a frame that ends between them: as if value after value were looked for, first at the source and then at the destination.
+ */
+export function oneOf<T>(
+  direction: Qualifiers['direction'],
+  values: readonly T[],
+  src: (value: T) => Condition,
+  dst: (value: T) => Condition,
+): Condition {
   switch (direction) {
     case 'src':
-      return src();
+      return any(...values.map(src));
     case 'dst':
-      return dst();
+      return any(...values.map(dst));
     case 'both':
-      return all(src(), dst());
+      return any(...values.map((value) => all(src(value), dst(value))));
     default:
-      return any(src(), dst());
+      return any(...values.slice(0, 1).map(src), ...values.map(dst), ...values.slice(1).map(src));
   }
 }
 

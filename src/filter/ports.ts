@@ -1,7 +1,7 @@
 /** Ports of TCP, UDP and SCTP, over IPv4 (only what is no later fragment) and over IPv6 without extension headers. */
 import { above, all, any, atLeast, equals, hasBit, not, type Condition, type Value } from './condition';
 import { FilterError } from './filter-error';
-import { bothWays } from './hosts';
+import { oneOf } from './hosts';
 import { ETHERTYPE, type Link } from './link';
 import { carries } from './protocols';
 import { type Qualifiers } from './syntax';
@@ -36,38 +36,43 @@ export function isFirstFragment(link: Link): Condition {
   return not(hasBit(link.fromNetwork(2, 6), 0x1fff));
 }
 
-/** From `low` to `high`, both included. */
-export function ports(link: Link, { protocol, direction, type }: Qualifiers, low: number, high: number, column: number): Condition {
+/** From the first to the second, both included. */
+export type PortRange = readonly [number, number];
+
+/** A port in one of some ranges. */
+export function ports(link: Link, { protocol, direction, type }: Qualifiers, ranges: readonly PortRange[], column: number): Condition {
   if (protocol !== null && protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp')
     throw new FilterError(column, `"${type}" stands after "${protocol}", expected tcp, udp, sctp or nothing before it`);
   const numbers = protocol === null ? ALL : [NUMBERS[protocol]];
-  const isOneOf = (value: Value): Condition => any(...numbers.map((one) => equals(value, one)));
-  const isPort = (value: Value): Condition => (low === high ? equals(value, low) : all(atLeast(value, low), not(above(value, high))));
+  const carriesPorts = (value: Value): Condition => any(...numbers.map((one) => equals(value, one)));
+  const within = (src: Value, dst: Value): Condition =>
+    oneOf(
+      direction,
+      ranges,
+      (range) => isWithin(src, range),
+      (range) => isWithin(dst, range),
+    );
   return any(
     all(
       carries(link, ETHERTYPE.ip6, column),
-      isOneOf(link.fromNetwork(1, 6)),
-      bothWays(
-        direction,
-        () => isPort(link.fromNetwork(2, IPV6_HEADER)),
-        () => isPort(link.fromNetwork(2, IPV6_HEADER + 2)),
-      ),
+      carriesPorts(link.fromNetwork(1, 6)),
+      within(link.fromNetwork(2, IPV6_HEADER), link.fromNetwork(2, IPV6_HEADER + 2)),
     ),
     all(
       carries(link, ETHERTYPE.ip, column),
-      isOneOf(link.fromNetwork(1, 9)),
+      carriesPorts(link.fromNetwork(1, 9)),
       isFirstFragment(link),
-      bothWays(
-        direction,
-        () => isPort(link.fromTransport(2, 0)),
-        () => isPort(link.fromTransport(2, 2)),
-      ),
+      within(link.fromTransport(2, 0), link.fromTransport(2, 2)),
     ),
   );
 }
 
+function isWithin(value: Value, [low, high]: PortRange): Condition {
+  return low === high ? equals(value, low) : all(atLeast(value, low), not(above(value, high)));
+}
+
 /** `443`, or for a range `1000-2000` in either order. */
-export function parsePorts(text: string, isRange: boolean, column: number): [number, number] {
+export function parsePorts(text: string, isRange: boolean, column: number): PortRange {
   const parts = isRange ? text.split('-') : [text];
   const [low, high = low] = parts.map((part) => portNumber(part, column));
   if (low === undefined || high === undefined || parts.length > 2)

@@ -1,5 +1,5 @@
 /** Arithmetic and the relations between its results. A load asks first whether its protocol is there. */
-import { all, equals, FALSE, hasBit, not, test, TRUE, type Condition, type Size, type Value } from './condition';
+import { all, equals, FALSE, not, test, TRUE, type Condition, type Size, type Value } from './condition';
 import { FilterError } from './filter-error';
 import { ETHERTYPE, type Link } from './link';
 import {
@@ -75,15 +75,7 @@ function jump(opcode: number, a: Value, b: Value): Condition {
     if (opcode === BPF_JEQ) return jump(opcode, b, a);
     return not(jump(opcode === BPF_JGT ? BPF_JGE : BPF_JGT, b, a));
   }
-  if (
-    opcode === BPF_JEQ &&
-    b.kind === 'number' &&
-    b.value === 0 &&
-    a.kind === 'calculate' &&
-    a.operation === BPF_AND &&
-    a.right.kind === 'number'
-  )
-    return not(hasBit(a.left, a.right.value));
+  if (opcode === BPF_JEQ && b.kind === 'number') return equals(a, b.value);
   return test(opcode, a, b);
 }
 

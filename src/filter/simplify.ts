@@ -5,7 +5,7 @@ import { BPF_JEQ, BPF_JGE, BPF_JGT } from './opcodes';
 import { inOrder } from './order';
 import { type ValueIds } from './value-ids';
 
-/** How much of the way back is looked at: enough for what people write, and a bound for what machines do. */
+/** How many steps back are looked at: enough for what people write, and a bound for what machines do. */
 const MEMORY = 256;
 
 /** The outcome of a test on the way to a block, newest first. */
@@ -15,6 +15,8 @@ interface Fact {
   operand: number;
   holds: boolean;
   before: Fact | null;
+  /** The newest one before about another value: a long list is one step. */
+  other: Fact | null;
   depth: number;
 }
 
@@ -46,7 +48,9 @@ function skipKnown(entry: Block, ids: ValueIds): void {
 
 function learned({ left, relation, right }: Test, outcome: boolean, before: Fact | null, ids: ValueIds): Fact | null {
   if (right.kind !== 'number') return before;
-  return { value: ids.of(left), relation, operand: right.value, holds: outcome, before, depth: before === null ? 1 : before.depth + 1 };
+  const value = ids.of(left);
+  const other = before?.value === value ? before.other : before;
+  return { value, relation, operand: right.value, holds: outcome, before, other, depth: before === null ? 1 : before.depth + 1 };
 }
 
 /** The outcome of a test after what is known; null: it has to be asked. */
@@ -55,7 +59,7 @@ function decided(test: Test | null, facts: Fact | null, ids: ValueIds): boolean 
   const value = ids.of(test.left);
   const { relation, right } = test;
   let fact = facts;
-  for (let steps = 0; fact !== null && steps < MEMORY; fact = fact.before, steps++) {
+  for (let steps = 0; fact !== null && steps < MEMORY; fact = fact.value === value ? fact.before : fact.other, steps++) {
     if (fact.value !== value) continue;
     if (fact.relation === BPF_JEQ && fact.holds) return holds(relation, fact.operand, right.value);
     if (fact.relation === relation && fact.operand === right.value) return fact.holds;
@@ -82,6 +86,10 @@ function common(a: Fact | null, b: Fact | null): Fact | null {
   return left;
 }
 
+function refuses({ test, accepts }: Block): boolean {
+  return test === null && !accepts;
+}
+
 /** Blocks that ask the same and go on to the same become one. */
 function merge(entry: Block, ids: ValueIds): Block {
   const numbers = new Map<Block, number>();
@@ -91,6 +99,11 @@ function merge(entry: Block, ids: ValueIds): Block {
     block.yes = become.get(block.yes) ?? block.yes;
     block.no = become.get(block.no) ?? block.no;
     const { test } = block;
+    // Whatever its outcome: a load that fails refuses as well.
+    if (test !== null && block.yes === block.no && refuses(block.yes)) {
+      become.set(block, block.yes);
+      continue;
+    }
     const key =
       test === null
         ? `end ${block.accepts}`

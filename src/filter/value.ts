@@ -13,8 +13,8 @@ export function number(value: number): Value {
 export function load(size: Size, offset: number, more: Partial<Omit<Load, 'kind' | 'size' | 'offset'>> = {}): Value {
   const { shifted = false, header = null, index = null } = more;
   if (index?.kind !== 'number') return { kind: 'load', size, offset, shifted, header, index };
-  // Negative offsets are no bytes to the kernel.
-  const at = offset + index.value;
+  // The machine adds in 32 bits, so that `ip[-1]` is a byte; a sum that is negative is none.
+  const at = (offset + index.value) >>> 0;
   return { kind: 'load', size, offset: at > NOWHERE ? NOWHERE : at, shifted, header, index: null };
 }
 
