@@ -2,8 +2,8 @@
 import { BatchReader } from './batch-reader';
 import { NetringError } from './errors';
 import { native, type NativeCapture, type NativeCaptureGeometry } from './native';
-import { assertLinkType } from './link-types';
-import { packFilter, parseFilter, withSnapLen, type Filter } from './options/filter-program';
+import { assertLinkType, isEthernet } from './link-types';
+import { isExpression, packFilter, parseFilter, withSnapLen, type Filter } from './options/filter-program';
 import type { CaptureSettings } from './options/generated/builders';
 import { toNativeCaptureConfig } from './options/validate';
 import type { Owner } from './owner';
@@ -19,7 +19,8 @@ export class CaptureHandle implements Owner {
   #last: CaptureStats | undefined;
   #interfaceName: string;
 
-  constructor(settings: CaptureSettings, warnings: readonly string[]) {
+  /** `filter` is the one of the options, of which `settings` hold what it comes to on Ethernet. */
+  constructor(settings: CaptureSettings, warnings: readonly string[], filter: Filter | null | undefined) {
     this.settings = settings;
     this.native = new (native().Capture)(toNativeCaptureConfig(settings));
     this.geometry = this.native.geometry;
@@ -28,6 +29,8 @@ export class CaptureHandle implements Owner {
     this.#interfaceName = settings.interface;
     try {
       assertLinkType(this.geometry.linkType, settings.interface);
+      // Which link it is the open socket tells. What the wrong program let in until here is judged again.
+      if (isExpression(filter) && !isEthernet(this.geometry.linkType)) this.setFilter(filter);
       this.#previous = this.cumulativeStats();
     } catch (error) {
       this.native.close();
@@ -56,7 +59,8 @@ export class CaptureHandle implements Owner {
 
   setFilter(filter: Filter | null): void {
     this.assertOpen();
-    this.native.setFilter(packFilter(withSnapLen(filter === null ? [] : parseFilter(filter), this.settings.snapLen)));
+    const program = parseFilter(filter, 'filter', { for: 'socket', linkType: this.geometry.linkType });
+    this.native.setFilter(packFilter(withSnapLen(program, this.settings.snapLen)));
   }
 
   /** Since the last call. */

@@ -52,7 +52,7 @@ export class Capture implements PacketSource, Disposable {
   /** Throws `NetringError`. Prefer `Capture.open` or `Capture.builder`. */
   constructor(options: CaptureOptions) {
     const { settings, warnings } = resolveCapture(options, native().pageSize);
-    this.#handle = new CaptureHandle(settings, warnings);
+    this.#handle = new CaptureHandle(settings, warnings, options.filter);
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), settings.pollTimeoutMs);
   }
 

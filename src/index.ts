@@ -24,6 +24,8 @@ export { TcpLayer, type TcpFields, type TcpOption } from './decode/tcp';
 export { SctpLayer, UdpLayer, type SctpFields, type UdpFields } from './decode/udp';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export { compileFilter, type CompileOptions } from './filter/compile';
+export { disassemble } from './filter/disassemble';
+export { explainFilter } from './filter/explain';
 export type { FilterContext } from './filter/filter-context';
 export { FilterError } from './filter/filter-error';
 export { filterMatches } from './filter/interpreter';

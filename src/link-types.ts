@@ -12,9 +12,14 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
 
+/** @internal Whether frames of the link begin with an Ethernet header. */
+export function isEthernet(linkType: number): boolean {
+  return linkType === ARPHRD_ETHER || linkType === ARPHRD_LOOPBACK;
+}
+
 /** @internal Throws Config unless frames of the link begin with an Ethernet header. `use` says what works there only. */
 export function assertEthernet(linkType: number, interfaceName: string, use: string): void {
-  if (linkType === ARPHRD_ETHER || linkType === ARPHRD_LOOPBACK) return;
+  if (isEthernet(linkType)) return;
   throw NetringError.config(
     `interface ${interfaceName} has link type ${linkType}; ${use} ${ARPHRD_ETHER} (Ethernet) and ${ARPHRD_LOOPBACK} (loopback)`,
     'interface',

@@ -5,7 +5,7 @@ import { FrameSender } from './frame-sender';
 import { interfaceInfo } from './interfaces';
 import { assertEthernet } from './link-types';
 import { native, type NativeXdpSocket } from './native';
-import { packFilter, parseFilter, type Filter } from './options/filter-program';
+import { packFilter, parseFilter, XDP_FILTER, type Filter } from './options/filter-program';
 import type { XdpSettings } from './options/generated/builders';
 import { receivingFrames, toNativeXdpConfig } from './options/validate';
 import type { Owner } from './owner';
@@ -99,7 +99,7 @@ export class XdpHandle implements Owner {
     this.receiver();
     if (this.settings.attach === 'none')
       throw NetringError.config('filter with attach "none": a filter is part of the program that attach none leaves out', 'filter');
-    this.native.setFilter(packFilter(filter === null ? [] : parseFilter(filter)));
+    this.native.setFilter(packFilter(filter === null ? [] : parseFilter(filter, 'filter', XDP_FILTER)));
   }
 
   /** Since the last call. */

@@ -4,17 +4,7 @@
  *
  *   node async-xdp.js INTERFACE ETHERTYPE [FRAMES]      such as eth0 88b5; Ctrl-C ends it, or FRAMES answers
  */
-import { AsyncXdpSocket, XdpSocket, type BpfInsn } from '@netring/node-red';
-
-/** ldh [12]; jeq #etherType; ret #-1; ret #0 */
-function onlyEtherType(etherType: number): BpfInsn[] {
-  return [
-    { code: 0x28, jt: 0, jf: 0, k: 12 },
-    { code: 0x15, jt: 0, jf: 1, k: etherType },
-    { code: 0x06, jt: 0, jf: 0, k: 0xffff_ffff },
-    { code: 0x06, jt: 0, jf: 0, k: 0 },
-  ];
-}
+import { AsyncXdpSocket, XdpSocket } from '@netring/node-red';
 
 async function main([interfaceName, type, frames = 'Infinity']: readonly string[]): Promise<void> {
   if (interfaceName === undefined || type === undefined) throw new Error('usage: async-xdp INTERFACE ETHERTYPE [FRAMES]');
@@ -24,7 +14,7 @@ async function main([interfaceName, type, frames = 'Infinity']: readonly string[
       queueId: 'all',
       frameSize: 2048,
       frameCount: 2048,
-      filter: onlyEtherType(parseInt(type, 16)),
+      filter: `ether proto 0x${type}`,
     }).build(),
   );
   for (const warning of socket.warnings) console.error(warning);

@@ -12,7 +12,7 @@ export function prepareBridge(node: EditorNode): void {
   prepareFields(node, 'bridge');
   createTabs(node, 'netring-bridge-tabs');
   prepareInterfaces(node);
-  for (const property of ['filterAToB', 'filterBToA']) prepareFilter(node, property);
+  for (const property of ['filterAToB', 'filterBToA']) prepareFilter(node, 'bridge', property);
   prepareProfile(node, PORTS);
   explainChoice(node, 'filterAction', 'bridge.filterAction-about');
   explainChoice(node, 'mode', 'bridge.mode-about');

@@ -14,7 +14,7 @@ export function prepareCaptureIn(node: EditorNode): void {
   createTabs(node, 'netring-capture-in-tabs');
   createInterfacePicker(node, 'interface');
   prepareProfile(node, PORTS);
-  prepareFilter(node, 'filter');
+  prepareFilter(node, 'capture-in', 'filter');
   prepareFanout(node);
   explainChoice(node, 'timestampSource', 'capture-in.timestamp-about');
   explainChoice(node, 'output', 'capture-in.output-about');

@@ -1,6 +1,7 @@
 /** The shared code of the panels. The build puts it into each node's HTML as one classic script, which the editor's page can load. */
 import { prepareBridge, saveBridge } from './bridge';
 import { prepareCaptureIn, saveCaptureIn } from './capture-in';
+import { refusedFilter } from './filter';
 import { prepareInjectOut } from './inject-out';
 import { bridgeLabel, interfaceLabel } from './label';
 import { addStyle } from './style';
@@ -13,6 +14,7 @@ const netringEditor = {
   saveCaptureIn,
   prepareInjectOut,
   prepareXdp,
+  refusedFilter,
   bridgeLabel,
   interfaceLabel,
 };

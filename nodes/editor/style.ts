@@ -21,6 +21,9 @@ const STYLE = `
 .netring-panel .netring-hint { margin: -5px 0 11px 134px; min-height: 1px; font-size: 12px; line-height: 16px; color: var(--red-ui-primary-text-color); }
 .netring-panel .netring-hint code { font-size: 11px; white-space: normal; }
 .netring-panel .netring-hint.netring-wrong, .netring-panel .netring-hint.netring-error { color: var(--red-ui-text-color-error); }
+.netring-panel .netring-hint .netring-mistake { margin: 0; padding: 0; border: none; background: none; overflow: hidden; font-family: var(--red-ui-monospace-font);
+  font-size: 12px; line-height: 16px; color: var(--red-ui-primary-text-color); white-space: pre; }
+.netring-panel .netring-mistake u, .netring-panel .netring-mistake span { color: var(--red-ui-text-color-error); text-decoration: none; }
 .netring-panel .netring-under-check { margin-left: 155px; }
 .netring-panel .netring-unit { color: var(--red-ui-primary-text-color); white-space: nowrap; }
 .netring-panel .netring-capability { padding: 0 5px; border: 1px solid var(--red-ui-secondary-border-color); border-radius: 3px; font-size: 11px;

@@ -13,7 +13,7 @@ export function prepareXdp(node: EditorNode): void {
   // Outside of mode custom it is an error, and what is out of sight could not be corrected.
   showOnly('prefill', 'mode', 'custom');
   showOnly('mapPin', 'attach', 'none');
-  prepareFilter(node, 'filter');
+  prepareFilter(node, 'xdp', 'filter');
   for (const property of ['attach', 'mode', 'bindMode', 'output', 'input']) explainChoice(node, property, `xdp.${property}-about`);
   showWhile('#netring-takes-all', ['filter', 'attach', 'mode', 'prefill'], takesAll);
 

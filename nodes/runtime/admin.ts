@@ -1,6 +1,7 @@
 /** What the panels ask the runtime. Errors are JSON too: the editor shows them. */
 import type { Request, RequestHandler, Response } from 'express';
 import { NetringError } from '../../src/errors';
+import { FilterError } from '../../src/filter/filter-error';
 import { interfaces } from '../../src/interfaces';
 import { parseFilter } from '../../src/options/filter-program';
 import { shown } from './control';
@@ -48,17 +49,27 @@ interface FilterAnswer {
   error?: { message: string; column: number };
 }
 
+/** Characters of a filter that are looked at: the longest program has 4096 lines of 25, and the runtime stands still while an expression is compiled. */
+const MAX_FILTER_LENGTH = 1 << 17;
+
+/** `for` is what the filter is for, as `compileFilter` takes it; a socket without it. */
 function checkFilter(request: Request): FilterAnswer {
-  const expression = (request.body as { expression?: unknown } | undefined)?.expression;
+  const { expression, for: use = 'socket' } = (request.body ?? {}) as { expression?: unknown; for?: unknown };
   if (typeof expression !== 'string') return refuse(`expression must be a string, not ${shown(expression)}`);
+  if (use !== 'socket' && use !== 'file') return refuse(`for must be socket or file, not ${shown(use)}`);
+  if (expression.length > MAX_FILTER_LENGTH)
+    return refuse(`a filter has at most ${MAX_FILTER_LENGTH} characters, not ${expression.length}`);
   try {
-    return { ok: true, instructions: parseFilter(expression) };
+    return { ok: true, instructions: parseFilter(expression, 'filter', { for: use }) };
   } catch (error) {
-    return refuse((error as Error).message);
+    const { message, hint } = error as NetringError;
+    const text = message.replace(/^invalid configuration: /, '');
+    // The text of a program is wrong by lines, which the message names.
+    return refuse(hint ? `${text} (${hint})` : text, error instanceof FilterError ? error.column : 0);
   }
 }
 
-/** The text of a program is wrong by lines, which its message names; a column is for expressions. */
-function refuse(message: string): FilterAnswer {
-  return { ok: false, error: { message, column: 0 } };
+/** `column` counts from 1; 0: no place in the expression. */
+function refuse(message: string, column = 0): FilterAnswer {
+  return { ok: false, error: { message, column } };
 }

@@ -1,5 +1,5 @@
 /** A capture-in node without Node-RED: opens the capture, keeps it open, delivers, counts, and says how it is. */
-import { parseFilter, type BpfInsn } from '../../src/options/filter-program';
+import { checkedFilter, type Filter } from '../../src/options/filter-program';
 import type { OutputForm } from '../../src/options/values';
 import { createOutput, PACKET_FORM_LIMIT, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
 import { CaptureSession, type CaptureSource } from './capture-session';
@@ -24,7 +24,7 @@ export interface CaptureNodeSettings {
 export interface CaptureHost {
   id: string;
   /** Opens the capture; with a filter, or null for none, instead of the configured one. Throws `NetringError`. */
-  open(filter: readonly BpfInsn[] | null | undefined): CaptureSource;
+  open(filter: Filter | null | undefined): CaptureSource;
   sendPackets(message: CaptureMessage): void;
   sendStatistics(message: { topic: string; payload: StatisticsReport }): void;
   /** Whether the output is wired to anything. */
@@ -51,7 +51,7 @@ export class CaptureController {
   readonly #context: OutputContext;
   #session: CaptureSession | undefined;
   #state: NodeState = 'stopped';
-  #filter: readonly BpfInsn[] | null | undefined;
+  #filter: Filter | null | undefined;
   #openedAt = 0;
   #openTime = 0;
   #reported: Totals;
@@ -189,15 +189,14 @@ export class CaptureController {
 
   async #setFilter(filter: unknown): Promise<void> {
     if (filter === undefined) throw NetringError.config('msg.filter is missing: a filter, or an empty text for none', 'filter');
-    const instructions = parseFilter(filter);
-    const program = instructions.length === 0 ? null : instructions;
+    const checked = checkedFilter(filter);
     const session = this.#session;
-    await session?.source.setFilter(program);
+    await session?.source.setFilter(checked);
     // What was taken out of the ring before is of the old filter.
     const { held } = this.#output;
     while (held !== undefined && this.#output.held === held && session?.running === true) await this.#clock.turn();
     // Kept for the next capture too: an interface that comes back is filtered as it was.
-    this.#filter = program;
+    this.#filter = checked;
   }
 
   #linkChanged(up: boolean): void {

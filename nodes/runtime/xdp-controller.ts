@@ -1,6 +1,6 @@
 /** An xdp node without Node-RED: opens the socket, keeps it open, delivers what comes, sends what it is given, counts, and says how it is. */
 import { NetringError } from '../../src/errors';
-import { parseFilter, type BpfInsn } from '../../src/options/filter-program';
+import { parseFilter, XDP_FILTER, type BpfInsn } from '../../src/options/filter-program';
 import { Pacer } from '../../src/replay/pacer';
 import { createOutput, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
 import { CaptureSession, type PacketSource, type SessionEvents } from './capture-session';
@@ -317,7 +317,7 @@ export class XdpController {
     if (!attaches) throw NetringError.config('a filter is part of the program that the node attaches, and attach is none', 'filter');
     if (!receives) throw NetringError.config('this node only sends: there is nothing to filter', 'filter');
     if (filter === undefined) throw NetringError.config('msg.filter is missing: a filter, or an empty text for none', 'filter');
-    const instructions = parseFilter(filter);
+    const instructions = parseFilter(filter, 'filter', XDP_FILTER);
     const program = instructions.length === 0 ? null : instructions;
     const [socket, session] = [this.#socket, this.#session];
     if (socket !== undefined) {

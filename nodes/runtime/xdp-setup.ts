@@ -1,5 +1,5 @@
 /** What an xdp node's properties come to. */
-import { parseFilter } from '../../src/options/filter-program';
+import { parseFilter, XDP_FILTER } from '../../src/options/filter-program';
 import type { XdpNodeSettings, XdpOptions } from '../../src/options/generated/builders';
 import type { InputForm, OutputForm } from '../../src/options/values';
 
@@ -27,6 +27,6 @@ export function setupOf(options: XdpOptions, own: XdpNodeSettings): XdpNodeSetup
     receives: mode === 'custom' ? prefill > 0 : mode !== 'tx',
     sends: mode === 'custom' ? prefill !== frameCount : mode !== 'rx',
     attaches: attach !== 'none',
-    filtered: parseFilter(filter ?? '').length > 0,
+    filtered: parseFilter(filter ?? '', 'filter', XDP_FILTER).length > 0,
   };
 }

@@ -121,13 +121,16 @@ export const BRIDGE: readonly OptionRow[] = [
   {
     name: 'filterAToB',
     type: 'filter',
+    // The ring has taken tags out.
+    filterFor: 'socket',
     default: [],
     setter: 'bpfFilterAToB',
-    doc: 'Classic BPF program that picks frames from A to B, for what filterAction says: the text of `tcpdump -ddd`, or instructions.',
+    doc: 'Picks frames from A to B, for what filterAction says: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions.',
   },
   {
     name: 'filterBToA',
     type: 'filter',
+    filterFor: 'socket',
     default: [],
     setter: 'bpfFilterBToA',
     doc: 'The same for frames from B to A.',

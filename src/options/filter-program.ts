@@ -1,8 +1,10 @@
-/** Classic BPF programs as they come from outside: the text of `tcpdump -ddd` or instructions, checked, and packed for the kernel. */
+/** Filters as they come from outside: expressions, the text of `tcpdump -ddd`, instructions. Checked, and packed for the kernel. */
 import { endianness } from 'node:os';
 import { NetringError } from '../errors';
+import { compileFilter, type CompileOptions } from '../filter/compile';
+import { FilterError } from '../filter/filter-error';
 import { fill } from './rules';
-import { programProblem, readProgram } from './program-rules';
+import { isProgram, programProblem, readProgram } from './program-rules';
 
 /** One instruction, `struct sock_filter` of linux/filter.h. */
 export interface BpfInsn {
@@ -13,8 +15,11 @@ export interface BpfInsn {
   k: number;
 }
 
-/** A filter as it is given: `tcpdump -ddd` text or instructions. */
+/** A filter as it is given: an expression of tcpdump, the text of `tcpdump -ddd` (its first line is a number), or instructions. */
 export type Filter = string | readonly BpfInsn[];
+
+/** What expressions for an XDP program are compiled for: its frames are whole, tags included, and the kernel knows nothing of them yet. */
+export const XDP_FILTER: CompileOptions = { for: 'file' };
 
 /** `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k. */
 export const INSTRUCTION_BYTES = 8;
@@ -25,24 +30,53 @@ const BPF_JA = 0x05;
 const BPF_JGT_K = 0x25;
 
 /**
- * The instructions of a filter: `tcpdump -ddd` text (lines separated by newlines or commas) or instructions. null and an empty text: none.
- * Throws `NetringError` kind `Config`, which names the option, `name`, and the line or the instruction.
+ * The instructions of a filter: an expression, compiled for `target` (a socket on Ethernet by default), `tcpdump -ddd` text (lines separated by
+ * newlines or commas) or instructions. null and an empty text: none.
+ * Throws `NetringError` kind `Config`, which names the option, `name`, and the column, the line or the instruction; a `FilterError` for an
+ * expression.
  */
-export function parseFilter(filter: unknown, name = 'filter'): readonly BpfInsn[] {
+export function parseFilter(filter: unknown, name = 'filter', target: CompileOptions = {}): readonly BpfInsn[] {
   if (filter === null || filter === undefined) return [];
-  if (typeof filter === 'string') return parseText(filter, name);
+  if (typeof filter === 'string') return parseText(filter, name, target);
   if (Array.isArray(filter)) return parseInstructions(filter, name);
   throw NetringError.config(fill(`${name} {filter} is neither a text nor an array of instructions`, { filter }), name);
 }
 
-function parseText(text: string, name: string): readonly BpfInsn[] {
+/** Whether a filter is the text of an expression, which comes to another program on another kind of link. */
+export function isExpression(filter: unknown): filter is string {
+  return typeof filter === 'string' && filter.trim() !== '' && !isProgram(filter);
+}
+
+/**
+ * A filter checked, in the form that can be kept for a link that is not known yet: an expression as it is, else instructions; null for none.
+ * Throws as `parseFilter`.
+ */
+export function checkedFilter(filter: unknown): Filter | null {
+  const program = parseFilter(filter);
+  if (program.length === 0) return null;
+  return isExpression(filter) ? filter : program;
+}
+
+function parseText(text: string, name: string, target: CompileOptions): readonly BpfInsn[] {
   if (text.trim() === '') return [];
+  if (!isProgram(text)) return compile(text, name, target);
   const program = readProgram(text, name);
   if (typeof program === 'string') throw NetringError.config(program, name);
   // Line 1 holds the count.
   const problem = programProblem(program, `${name} line `, 2);
   if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
+}
+
+function compile(expression: string, name: string, target: CompileOptions): readonly BpfInsn[] {
+  try {
+    return compileFilter(expression, target);
+  } catch (error) {
+    if (!(error instanceof FilterError) || name === error.option) throw error;
+    // Another option than the one that is called filter.
+    const message = error.message.replace(`${error.option} column`, `${name} column`);
+    throw new NetringError('Config', message, { code: error.code, option: name, hint: error.hint, cause: error });
+  }
 }
 
 function parseInstructions(filter: readonly unknown[], name: string): readonly BpfInsn[] {

@@ -4,15 +4,20 @@
  * The rules are those of the kernel's bpf_check_classic(), so that a bad program is refused with the place of the mistake, not an EINVAL.
  */
 
+/**
+ * Whether a filter's text is a program: what stands on its first line, or before its first comma, is a number, that of the instructions. No
+ * expression begins like that, and every other text is one.
+ */
+export function isProgram(text: string): boolean {
+  return /^\s*\d+[^\S\r\n]*(?:[\r\n,]|$)/.test(text);
+}
+
 /** Reads `tcpdump -ddd` text into rows of code, jt, jf, k. A string says what is wrong. */
 export function readProgram(text: string, name: string): number[][] | string {
   const lines = text
     .trim()
     .replace(/,$/, '')
     .split(/\r?\n|,/);
-  const shown = JSON.stringify(text.length > 40 ? text.slice(0, 37) + '...' : text);
-  if (!/^\s*\d+\s*$/.test(String(lines[0])))
-    return name + ' ' + shown + ' is no BPF program: for now an expression is given as the text that "tcpdump -ddd" prints for it';
   const program: number[][] = [];
   for (let i = 1; i < lines.length; i++) {
     const line = String(lines[i]).trim();

@@ -203,9 +203,10 @@ const CAPTURE: readonly OptionRow[] = [
   {
     name: 'filter',
     type: 'filter',
+    filterFor: 'socket',
     default: [],
     setter: 'bpfFilter',
-    doc: 'Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions.',
+    doc: 'Picks packets in the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions of classic BPF.',
   },
   MAX_BUFFERED_BYTES,
 ];

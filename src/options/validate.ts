@@ -115,7 +115,7 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
       return String(value);
     }
     case 'filter':
-      return parseFilter(value, row.name);
+      return parseFilter(value, row.name, { for: row.filterFor ?? 'socket' });
     case 'text':
       if (typeof value !== 'string') throw refuse('{value} is not a string');
       return value;

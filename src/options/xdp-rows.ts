@@ -87,9 +87,11 @@ export const XDP: readonly OptionRow[] = [
   {
     name: 'filter',
     type: 'filter',
+    // The program runs before the kernel takes tags out.
+    filterFor: 'file',
     default: [],
     setter: 'bpfFilter',
-    doc: 'Classic BPF program that picks frames for the socket, the rest stays with the kernel: the text of `tcpdump -ddd`, or instructions.',
+    doc: 'Picks frames for the socket, the rest stays with the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions.',
   },
   {
     name: 'mapPin',

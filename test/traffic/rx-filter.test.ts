@@ -68,7 +68,7 @@ inBothModes('filters', () => {
   it('a bad filter is refused by name and leaves the old one', async () => {
     const wire = await lab.wire();
     const rx = capture(lab, { interface: wire.a, filter: ONLY_88B6 });
-    for (const filter of ['tcp port 502', '1\n40 0 0 12', [{ code: 6, jt: 0, jf: 0, k: -1 }], '2\n21 9 0 1\n6 0 0 1']) {
+    for (const filter of ['tcp prot 502', '1\n40 0 0 12', [{ code: 6, jt: 0, jf: 0, k: -1 }], '2\n21 9 0 1\n6 0 0 1']) {
       assert.throws(() => rx.setFilter(filter), { name: 'NetringError', kind: 'Config', option: 'filter' });
     }
     await flood(lab, wire.b, { count: 10 });

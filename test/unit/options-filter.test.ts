@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { endianness } from 'node:os';
-import { packFilter, parseFilter, withSnapLen, type BpfInsn } from '../../src/options/filter-program';
+import { compileFilter, FilterError, type NetringError } from '@netring/node-red';
+import { checkedFilter, isExpression, packFilter, parseFilter, withSnapLen, type BpfInsn } from '../../src/options/filter-program';
+import { isProgram } from '../../src/options/program-rules';
+import { resolveBridge, resolveCapture, resolveXdp } from '../../src/options/validate';
 import { skip } from '../support/skip';
 
 const ret = (k: number): BpfInsn => ({ code: 0x06, jt: 0, jf: 0, k });
@@ -38,11 +41,7 @@ describe('options: filter programs', () => {
       for (const nothing of ['', ' \n', null, undefined]) assert.deepEqual(parseFilter(nothing), []);
     });
 
-    const FORM = 'is no BPF program: for now an expression is given as the text that "tcpdump -ddd" prints for it';
     for (const [text, problem] of [
-      ['tcp port 80', `filter "tcp port 80" ${FORM}`],
-      ['{ 0x28, 0, 0, 0x0000000c },', `filter "{ 0x28, 0, 0, 0x0000000c }," ${FORM}`],
-      [`ip host ${'1'.repeat(60)}`, `filter "ip host ${'1'.repeat(29)}..." ${FORM}`],
       ['2\n6 0 0 0', 'filter line 1 announces 2 instructions, but 1 follow'],
       ['1\n6 0 0 0\n6 0 0 0', 'filter line 1 announces 1 instructions, but 2 follow'],
       ['0', 'BPF filter has no instructions'],
@@ -82,6 +81,69 @@ describe('options: filter programs', () => {
         assert.equal(printed, stdout);
       });
     }
+  });
+
+  describe('expressions', () => {
+    it('are all texts whose first line, or what stands before the first comma, is no number', () => {
+      for (const text of ['1', ' 1 \n', '1\r\n6 0 0 0', '1,6 0 0 0', '\n\t1 , 6 0 0 0', '0', '12\rport'])
+        assert.ok(isProgram(text) && !isExpression(text), JSON.stringify(text));
+      for (const text of [
+        'port 1',
+        '1 < len',
+        '0x1',
+        '1.2.3.4',
+        '1 6 0 0 0',
+        '1;6 0 0 0',
+        '-1',
+        'x\n1',
+        '{ 0x28, 0, 0, 0xc },',
+        '1 or 2\n3',
+      ])
+        assert.ok(!isProgram(text) && isExpression(text), JSON.stringify(text));
+      for (const nothing of ['', ' \n', null, undefined, 1, ICMP_PROGRAM]) assert.ok(!isExpression(nothing));
+    });
+
+    it('come to the program of compileFilter, for a socket if nothing else is said', () => {
+      assert.deepEqual(parseFilter(' icmp\nand not arp '), compileFilter('icmp and not arp'));
+      assert.deepEqual(parseFilter('vlan 7'), compileFilter('vlan 7', { for: 'socket' }));
+      assert.deepEqual(parseFilter('vlan 7', 'filter', { for: 'file' }), compileFilter('vlan 7', { for: 'file' }));
+      assert.notDeepEqual(parseFilter('vlan 7'), parseFilter('vlan 7', 'filter', { for: 'file' }));
+      const raw = parseFilter('icmp', 'filter', { linkType: 65534 });
+      assert.deepEqual(raw, compileFilter('icmp', { linkType: 65534 }));
+      assert.deepEqual(parseFilter(ICMP, 'filter', { linkType: 65534 }), ICMP_PROGRAM, 'a program is taken as it is');
+    });
+
+    it('are compiled for what the option of the table is for', () => {
+      const options = { interface: 'eth7', filter: 'vlan 7' };
+      assert.deepEqual(resolveCapture(options, 4096).settings.filter, compileFilter('vlan 7', { for: 'socket' }));
+      assert.deepEqual(resolveXdp(options, 4096).settings.filter, compileFilter('vlan 7', { for: 'file' }));
+      const bridge = resolveBridge({ interfaceA: 'x', interfaceB: 'y', filterAToB: 'vlan 7', filterBToA: 'arp' }, 4096).settings;
+      assert.deepEqual([bridge.filterAToB, bridge.filterBToA], [compileFilter('vlan 7'), compileFilter('arp')]);
+    });
+
+    it('are refused with the column, under the name of the option', () => {
+      assert.throws(
+        () => parseFilter('tcp prot 80'),
+        (error) => error instanceof FilterError && error.column === 5 && error.option === 'filter',
+      );
+      assert.throws(
+        () => parseFilter('tcp prot 80', 'filterAToB'),
+        (error: NetringError) => {
+          assert.deepEqual([error.kind, error.option], ['Config', 'filterAToB']);
+          assert.match(error.message, /^invalid configuration: filterAToB column 5: /);
+          assert.ok(error.cause instanceof FilterError && error.cause.column === 5);
+          return true;
+        },
+      );
+    });
+
+    it('are kept as they are for a link to come; programs are kept as instructions', () => {
+      assert.equal(checkedFilter('icmp'), 'icmp');
+      assert.deepEqual(checkedFilter(ICMP), ICMP_PROGRAM);
+      assert.deepEqual(checkedFilter(ICMP_PROGRAM), ICMP_PROGRAM);
+      for (const nothing of ['', ' \n', null]) assert.equal(checkedFilter(nothing), null);
+      assert.throws(() => checkedFilter('imcp'), FilterError);
+    });
   });
 
   describe('instructions', () => {

@@ -18,6 +18,10 @@ type Defaults = Record<string, Property>;
 /** What a dialog that is open would hold; null: it is closed. */
 let form: Record<string, unknown> | null = null;
 
+/** What the panels have heard of expressions that are wrong. */
+const heard = new Map<string, string>();
+const netringEditor = { refusedFilter: (expression: string): string => heard.get(expression) ?? '' };
+
 /** As much of jQuery as validators use. */
 function jQuery(selector: string): object {
   const name = selector.replace('#node-input-', '');
@@ -36,7 +40,7 @@ function register(html: string): { defaults: Defaults; inputs: number } {
   let registered: { defaults: Defaults; inputs: number } | undefined;
   const script = /<script type="text\/javascript">([^]*?)<\/script>/.exec(html)?.[1] ?? '';
   const RED = { nodes: { registerType: (_type: string, definition: { defaults: Defaults; inputs: number }) => (registered = definition) } };
-  runInNewContext(script, { RED, $: jQuery });
+  runInNewContext(script, { RED, $: jQuery, netringEditor });
   assert.ok(registered, 'registerType was not called');
   return registered;
 }
@@ -101,7 +105,17 @@ const CAPTURE_FLOWS: Record<string, unknown>[] = [
   { fanoutFlags: 'defrag,', fanoutMode: 'hash' },
   { fanoutFlags: ' rollover , defrag', fanoutMode: 'rollover' },
   { fanoutFlags: 'defrag', fanoutMode: 'rollover' },
-  ...['tcp port 80', '1\n6 0 0 0', '2\n6 0 0 0', '1\n21 0 0 0', '2\n21 0 9 0\n6 0 0 0', '1,6 0 0 4,', '1\n6 0 0', '0'].map((filter) => ({
+  ...[
+    'tcp port 80',
+    'vlan 7\nand ip[0] < 5',
+    '1\n6 0 0 0',
+    '2\n6 0 0 0',
+    '1\n21 0 0 0',
+    '2\n21 0 9 0\n6 0 0 0',
+    '1,6 0 0 4,',
+    '1\n6 0 0',
+    '0',
+  ].map((filter) => ({
     filter,
   })),
   ...['0', '524287', '524288', '9007199254740992'].map((maxBufferedBytes) => ({ maxBufferedBytes })),
@@ -165,6 +179,7 @@ const XDP_FLOWS: Record<string, unknown>[] = [
   ...['auto', 'driver', 'skb', 'none', 'hw'].flatMap((attach) => [
     { attach },
     { attach, filter: '1,6 0 0 4' },
+    { attach, filter: 'udp port 5' },
     { attach, mapPin: '/sys/fs/bpf/xsks' },
   ]),
   ...['xsks', '/', '/a', '/a\0b', 7].map((mapPin) => ({ attach: 'none', mapPin })),
@@ -253,6 +268,20 @@ describe('options: panels', () => {
       [profile, fillRxhash, blockSize, statsInterval, output, fanoutFlags].map((property) => property?.value),
       ['balanced', false, '', '', 'batch', ''],
     );
+  });
+
+  it('of a wrong expression the editor says what the runtime has said, and nothing before', () => {
+    for (const [node, flow] of [
+      ['capture-in', { interface: 'eth0', filter: ' udp prot 5 ' }],
+      ['xdp', { interface: 'eth0', filter: 'udp prot 5' }],
+      ['bridge', { interfaceA: 'x', interfaceB: 'y', filterBToA: 'udp prot 5' }],
+    ] as const) {
+      assert.equal(complaint(defaultsOf(node), flow), true);
+      heard.set('udp prot 5', 'filter column 5: wrong');
+      assert.equal(complaint(defaultsOf(node), flow), 'filter column 5: wrong');
+      assert.equal(complaint(defaultsOf(node), { ...flow, [Object.keys(flow).at(-1) as string]: 'udp port 5' }), true);
+      heard.clear();
+    }
   });
 
   it('refuses a node it does not know and a panel without the marker', () => {

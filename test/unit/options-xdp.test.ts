@@ -105,11 +105,7 @@ describe('options: xdp', () => {
     [{ needWakeup: 'yes' }, 'needWakeup', 'needWakeup "yes" is neither true nor false'],
     [{ bindMode: 'fast' }, 'bindMode', 'bindMode "fast" is not one of auto, copy, zerocopy'],
     [{ attach: 'hw' }, 'attach', 'attach "hw" is not one of auto, driver, skb, none'],
-    [
-      { filter: 'tcp' },
-      'filter',
-      'filter "tcp" is no BPF program: for now an expression is given as the text that "tcpdump -ddd" prints for it',
-    ],
+    [{ filter: '1\n6 0 0' }, 'filter', 'filter line 2 "6 0 0" is not "code jt jf k"'],
     [
       { filter: ACCEPT, attach: 'none' },
       'filter',

@@ -3,7 +3,7 @@
  * them by their source, so an option is refused before deploy in the same words as at run time.
  */
 import { profileField, RING_PROFILES } from '../profiles';
-import { programProblem, readProgram } from '../program-rules';
+import { isProgram, programProblem, readProgram } from '../program-rules';
 import { EDITOR_PAGE_SIZE, fill, interfaceProblem, namespaceProblem, PAGE_SIZE, type Combination } from '../rules';
 import type { OptionRow } from '../table';
 
@@ -29,6 +29,9 @@ function read(name) {
   return value === '' || value === null || (Array.isArray(value) && value.length === 0) ? undefined : value;
 }`;
 
+/** An expression is the runtime's to judge: what the panel has heard of it, as a text when it is bad. */
+const REFUSED = `(typeof netringEditor === 'object' && netringEditor.refusedFilter(String(value)))`;
+
 const LIST = `(function (list) {
   return Array.isArray(list) ? list : String(list).split(',').map(function (item) { return item.trim(); });
 })`;
@@ -53,9 +56,8 @@ function statementsOf(row: OptionRow): string[] {
       return unlessNull(`(${namespaceProblem.toString()})(String(value), '${row.name}')`);
     case 'filter':
       return [
-        `var program = (${readProgram.toString()})(String(value), '${row.name}');`,
-        `if (typeof program === 'string') return program;`,
-        ...unlessNull(`(${programProblem.toString()})(program, '${row.name} line ', 2)`),
+        `if ((${isProgram.toString()})(String(value))) {\n${indent(programStatements(row.name).join('\n'))}\n}`,
+        `else if (${REFUSED}) return ${REFUSED};`,
       ];
     case 'text':
       return [`if (typeof value !== 'string') ${refuse(`${row.name} {value} is not a string`, '{ value: value }')}`];
@@ -71,6 +73,14 @@ function statementsOf(row: OptionRow): string[] {
     default:
       return numberStatements(row);
   }
+}
+
+function programStatements(name: string): string[] {
+  return [
+    `var program = (${readProgram.toString()})(String(value), '${name}');`,
+    `if (typeof program === 'string') return program;`,
+    ...unlessNull(`(${programProblem.toString()})(program, '${name} line ', 2)`),
+  ];
 }
 
 function numberStatements(row: OptionRow): string[] {

@@ -88,7 +88,7 @@ export interface CaptureOptions {
    * rollover: a full socket passes on to the next; unique-id: the kernel picks the group; defrag: joins IP fragments first. Default none.
    */
   fanoutFlags?: readonly FanoutFlag[];
-  /** Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions. Default none. */
+  /** Picks packets in the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions of classic BPF. Default none. */
   filter?: Filter | null;
   /**
    * Memory that live batches may hold. At the limit the ring is no longer drained, and the kernel counts what it drops. In bytes; at least
@@ -285,7 +285,7 @@ export class CaptureSetters {
     return this;
   }
 
-  /** Classic BPF program that picks packets in the kernel: the text of `tcpdump -ddd`, or instructions. Default none. */
+  /** Picks packets in the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions of classic BPF. Default none. */
   filter(text: string): this {
     this.#options.filter = text;
     return this;
@@ -453,7 +453,7 @@ export interface BridgeOptions {
    */
   txBFrameCount?: number;
   /**
-   * Classic BPF program that picks frames from A to B, for what filterAction says: the text of `tcpdump -ddd`, or instructions. Default
+   * Picks frames from A to B, for what filterAction says: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions. Default
    * none.
    */
   filterAToB?: Filter | null;
@@ -640,7 +640,7 @@ export class BridgeSetters {
   }
 
   /**
-   * Classic BPF program that picks frames from A to B, for what filterAction says: the text of `tcpdump -ddd`, or instructions. Default
+   * Picks frames from A to B, for what filterAction says: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions. Default
    * none.
    */
   filterAToB(text: string): this {
@@ -720,7 +720,7 @@ export interface XdpOptions {
    */
   attach?: XdpAttach;
   /**
-   * Classic BPF program that picks frames for the socket, the rest stays with the kernel: the text of `tcpdump -ddd`, or instructions.
+   * Picks frames for the socket, the rest stays with the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions.
    * Default none.
    */
   filter?: Filter | null;
@@ -850,7 +850,7 @@ export class XdpSetters {
   }
 
   /**
-   * Classic BPF program that picks frames for the socket, the rest stays with the kernel: the text of `tcpdump -ddd`, or instructions.
+   * Picks frames for the socket, the rest stays with the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions.
    * Default none.
    */
   filter(text: string): this {
