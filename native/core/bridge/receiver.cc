@@ -144,7 +144,9 @@ void Receiver::read(tpacket2_hdr* header, ReceivedFrame* out) const {
 void Receiver::relieve() {
   if (backlog_.empty() && !filled(request_.tp_frame_nr / 2)) return;
   uint32_t count = 0;
-  for (; count < kMostStowed && filled(count); ++count) {
+  // Not past the last slot of a full ring that is smaller than that: the next one is the first again, not yet released.
+  const uint32_t most = std::min(kMostStowed, request_.tp_frame_nr);
+  for (; count < most && filled(count); ++count) {
     prefetch(count);
     if (!stow(slot(count))) break;
   }
