@@ -17,6 +17,19 @@ export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
+export {
+  ledger,
+  type BridgeLedger,
+  type CaptureLedger,
+  type ForwardedAccount,
+  type InjectorLedger,
+  type Ledger,
+  type ReceivedAccount,
+  type SentAccount,
+  type XdpLedger,
+} from './ledger';
+export { recordCaptureDelta, registerMetrics, type CaptureDelta, type MetricsRegistry } from './metrics/register';
+export { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from './metrics/text';
 export type { NativeCaptureGeometry as CaptureGeometry } from './native';
 export type { BpfInsn, Filter } from './options/filter-program';
 export type { BridgeOptions, CaptureOptions, InjectorOptions, XdpOptions } from './options/generated/builders';

@@ -4,6 +4,7 @@ import type { PacketBatch } from '../batch';
 import { Capture, captureHandle } from '../capture';
 import type { CaptureHandle } from '../capture-handle';
 import { NetringError } from '../errors';
+import { keepLedger } from '../ledger';
 import { LoopEvent, type NativeCaptureGeometry } from '../native';
 import type { Filter } from '../options/filter-program';
 import type { CaptureStats } from '../stats';
@@ -41,6 +42,7 @@ export class AsyncCapture<S extends Capture = Capture>
     super();
     assertNotAdopted(source);
     this.#handle = captureHandle(source);
+    keepLedger(this, this.#handle);
     const { reader, native: ring } = this.#handle;
     this.#receiving = new ReceiveLoop(reader, this.#handle, ring, (since) => this.#mostGathering(since));
     ring.watch((event, detail) => this.#onLoopEvent(event, detail));

@@ -1,5 +1,6 @@
 /** A capture as a Node stream. */
 import type { Capture } from '../capture';
+import { keepLedger, ledger } from '../ledger';
 import type { CaptureStats } from '../stats';
 import type { AsyncCapture } from './async-capture';
 import { BatchStream, type StreamSource } from './batch-stream';
@@ -15,6 +16,7 @@ export class PacketStream<S extends Capture = Capture> extends BatchStream {
   constructor(capture: AsyncCapture<S>, source: StreamSource) {
     super(source);
     this.#capture = capture;
+    keepLedger(this, { ledger: () => ledger(capture) });
   }
 
   /** The capture underneath, for its events and `setFilter`; reading or closing it is a TypeError. */

@@ -1,4 +1,5 @@
 /** What an AF_XDP socket receives as a Node stream. */
+import { keepLedger, ledger } from '../ledger';
 import type { XdpSocket } from '../xdp';
 import type { XdpSocketStats, XdpStats } from '../xdp-stats';
 import type { AsyncXdpSocket } from './async-xdp-socket';
@@ -12,6 +13,7 @@ export class XdpStream<S extends XdpSocket = XdpSocket> extends BatchStream {
   constructor(socket: AsyncXdpSocket<S>, source: StreamSource) {
     super(source);
     this.#socket = socket;
+    keepLedger(this, { ledger: () => ledger(socket) });
   }
 
   /** The socket underneath, for its events, `setFilter` and sending; reading or closing it is a TypeError. */
