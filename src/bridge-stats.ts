@@ -26,6 +26,11 @@ export interface BridgeDirectionStats {
   readonly tapShed: number;
   /** Frames whose verdict did not come in time. */
   readonly timedOut: number;
+  /**
+   * Frames that the kernel had for the bridge, those it dropped included, as of at most 20 ms ago: the sum that `received` comes to once the ring is
+   * empty.
+   */
+  readonly wire: number;
 }
 
 /** Counters of both directions, either since open or since the last call of `stats()`. */
@@ -70,6 +75,7 @@ function direction(at: number): BridgeDirectionStats {
     tapShed: words[at + BridgeCounter.TapShed]!,
     timedOut: words[at + BridgeCounter.TimedOut]!,
     forwardedBytes: words[at + BridgeCounter.ForwardedBytes]!,
+    wire: words[at + BridgeCounter.Wire]!,
   };
 }
 

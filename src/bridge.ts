@@ -6,6 +6,8 @@ import { BridgeFeed, type BridgeAnswer, type BridgeAudience } from './bridge-fee
 import { FilterRun, type BridgeFilterFunction } from './bridge-run';
 import { type BridgeStats, readBridgeStats } from './bridge-stats';
 import { NetringError } from './errors';
+import { forwardedAccount, keepLedger, type BridgeLedger, type LedgerKeeper } from './ledger';
+import { bridges } from './metrics/books';
 import { native, PortState, type NativeBridge, type NativeBridgeAudience } from './native';
 import { packFilter, parseFilter, type Filter } from './options/filter-program';
 import { BridgeSetters, type BridgeOptions, type BridgeSettings } from './options/generated/builders';
@@ -64,7 +66,7 @@ export class BridgeBuilder extends BridgeSetters {
  * await bridge.run(({ data }) => (data.readUInt16BE(12) === 0x88cc ? 'drop' : 'forward'), { signal }).catch(() => undefined);
  * ```
  */
-export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
+export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, LedgerKeeper {
   readonly settings: BridgeSettings;
   /** What was honoured only in part, and unequal MTUs. */
   readonly warnings: readonly string[];
@@ -102,6 +104,8 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
     this.#feed = new BridgeFeed(this.#native, settings);
     this.#states = [this.#native.portState(0), this.#native.portState(1)];
     this.#previous = readBridgeStats(this.#native);
+    keepLedger(this, this);
+    bridges.open(this);
   }
 
   /** A bridge with netring's defaults: 256 MiB of receive ring an interface. */
@@ -208,6 +212,13 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
     return this.#last ?? readBridgeStats(this.#native);
   }
 
+  /** @internal */
+  ledger(): BridgeLedger {
+    const { aToB, bToA } = this.cumulativeStats();
+    const closed = this.#last !== undefined;
+    return { aToB: forwardedAccount(aToB, closed), bToA: forwardedAccount(bToA, closed) };
+  }
+
   /** Lets the process end although the bridge runs. */
   unref(): this {
     this.#keepsAlive = false;
@@ -229,6 +240,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
     } finally {
       this.#last = readBridgeStats(this.#native);
       this.#native.close();
+      bridges.close(this);
       this.#run?.end({ reason: this.#closed() });
     }
   }

@@ -2,14 +2,16 @@
 import { BatchReader } from './batch-reader';
 import { NetringError } from './errors';
 import { native, type NativeCapture, type NativeCaptureGeometry } from './native';
+import { receivedAccount, type CaptureLedger, type LedgerKeeper } from './ledger';
 import { assertLinkType, isEthernet } from './link-types';
+import { captures } from './metrics/books';
 import { isExpression, packFilter, parseFilter, withSnapLen, type Filter } from './options/filter-program';
 import type { CaptureSettings } from './options/generated/builders';
 import { toNativeCaptureConfig } from './options/validate';
 import type { Owner } from './owner';
 import { readCaptureStats, type CaptureStats } from './stats';
 
-export class CaptureHandle implements Owner {
+export class CaptureHandle implements Owner, LedgerKeeper {
   readonly settings: CaptureSettings;
   readonly native: NativeCapture;
   readonly geometry: NativeCaptureGeometry;
@@ -36,6 +38,7 @@ export class CaptureHandle implements Owner {
       this.native.close();
       throw error;
     }
+    captures.open(this);
   }
 
   get closed(): boolean {
@@ -76,12 +79,17 @@ export class CaptureHandle implements Owner {
     return this.#last ?? readCaptureStats(this.native, this.reader.collections);
   }
 
+  ledger(): CaptureLedger {
+    return { received: receivedAccount(this.cumulativeStats(), this.closed) };
+  }
+
   close(): void {
     if (this.closed) return;
     this.reader.release();
     this.#interfaceName = this.native.interfaceName;
     this.#last = readCaptureStats(this.native, this.reader.collections);
     this.native.close();
+    captures.close(this);
   }
 
   assertOpen(): void {

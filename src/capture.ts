@@ -2,6 +2,7 @@
 import { assertNotAdopted } from './async/adoption';
 import type { PacketBatch } from './batch';
 import { CaptureHandle } from './capture-handle';
+import { keepLedger } from './ledger';
 import { native, type NativeCaptureGeometry } from './native';
 import { CaptureSetters, type CaptureOptions } from './options/generated/builders';
 import type { Filter } from './options/filter-program';
@@ -53,6 +54,7 @@ export class Capture implements PacketSource, Disposable {
   constructor(options: CaptureOptions) {
     const { settings, warnings } = resolveCapture(options, native().pageSize);
     this.#handle = new CaptureHandle(settings, warnings, options.filter);
+    keepLedger(this, this.#handle);
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), settings.pollTimeoutMs);
   }
 

@@ -32,6 +32,19 @@ export { filterMatches } from './filter/interpreter';
 export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo, type OperState } from './interfaces';
+export {
+  ledger,
+  type BridgeLedger,
+  type CaptureLedger,
+  type ForwardedAccount,
+  type InjectorLedger,
+  type Ledger,
+  type ReceivedAccount,
+  type SentAccount,
+  type XdpLedger,
+} from './ledger';
+export { recordCaptureDelta, registerMetrics, type CaptureDelta, type MetricsRegistry } from './metrics/register';
+export { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from './metrics/text';
 export type { NativeCaptureGeometry as CaptureGeometry, InterfaceOffloads } from './native';
 export type { NamespaceOptions } from './network-namespace';
 export type { BpfInsn, Filter } from './options/filter-program';

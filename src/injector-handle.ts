@@ -2,20 +2,26 @@
 import { NetringError } from './errors';
 import { FrameSender } from './frame-sender';
 import { assertEthernet } from './link-types';
+import { injectorAccount, type InjectorLedger, type LedgerKeeper } from './ledger';
+import { injectors } from './metrics/books';
+import { readInjectorStats, type InjectorStats } from './injector-stats';
 import { native, type NativeInjector } from './native';
 import type { InjectorSettings } from './options/generated/builders';
 import { toNativeInjectorConfig } from './options/validate';
 import type { Owner } from './owner';
 
-export class InjectorHandle implements Owner {
+export class InjectorHandle implements Owner, LedgerKeeper {
   readonly native: NativeInjector;
   readonly warnings: readonly string[];
   readonly sender: FrameSender;
-  #closed = false;
+  /** The interface's name at open. */
+  readonly openedAs: string;
+  #last: InjectorStats | undefined;
   #interfaceName: string;
 
   constructor(settings: InjectorSettings, warnings: readonly string[]) {
     this.native = new (native().Injector)(toNativeInjectorConfig(settings));
+    this.openedAs = settings.interface;
     this.#interfaceName = settings.interface;
     try {
       assertEthernet(this.native.linkType, settings.interface, 'frames can be sent on');
@@ -25,34 +31,45 @@ export class InjectorHandle implements Owner {
     }
     this.warnings = [...warnings, ...this.native.warnings];
     this.sender = new FrameSender(this.native, this, 'sendmmsg');
+    injectors.open(this);
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#last !== undefined;
   }
   /** The socket that sends batches; -1 after `close`. */
   get fd(): number {
-    return this.#closed ? -1 : this.native.fd;
+    return this.closed ? -1 : this.native.fd;
   }
   /** The interface's name now: a rename is followed. */
   get interface(): string {
-    if (!this.#closed) this.#interfaceName = this.native.interfaceName;
+    if (!this.closed) this.#interfaceName = this.native.interfaceName;
     return this.#interfaceName;
   }
   get linkUp(): boolean {
-    return !this.#closed && this.native.linkUp;
+    return !this.closed && this.native.linkUp;
   }
 
   assertOpen(): void {
-    if (this.#closed) throw NetringError.io('ECANCELED', `the injector on ${this.#interfaceName} is closed`, this.#interfaceName);
+    if (this.closed) throw NetringError.io('ECANCELED', `the injector on ${this.#interfaceName} is closed`, this.#interfaceName);
+  }
+
+  /** Since open; the last totals after `close`. */
+  cumulativeStats(): InjectorStats {
+    return this.#last ?? readInjectorStats(this.native);
+  }
+
+  ledger(): InjectorLedger {
+    return { sent: injectorAccount(this.cumulativeStats(), this.closed) };
   }
 
   /** Hands over what it can at once and gives everything back; idempotent. */
   close(): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     this.sender.flush();
     this.#interfaceName = this.native.interfaceName;
-    this.#closed = true;
+    this.#last = readInjectorStats(this.native);
     this.native.close();
+    injectors.close(this);
   }
 }

@@ -4,6 +4,7 @@ import { drainBeforeClose, waitDrained } from './frame-drain';
 import { frameInput, type SendInput } from './frame-input';
 import type { FrameSender } from './frame-sender';
 import { InjectorHandle } from './injector-handle';
+import { keepLedger } from './ledger';
 import { native } from './native';
 import { InjectorSetters, type InjectorOptions } from './options/generated/builders';
 import { resolveInjector } from './options/validate';
@@ -55,6 +56,7 @@ export class Injector implements PacketSink, Disposable {
   constructor(options: InjectorOptions) {
     const { settings, warnings } = resolveInjector(options, native().pageSize);
     this.#handle = new InjectorHandle(settings, warnings);
+    keepLedger(this, this.#handle);
   }
 
   /** An injector with netring's defaults: 256 slots of 2048 bytes. */

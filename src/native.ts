@@ -291,12 +291,28 @@ export interface NativeSender {
   sendFrames(frames: readonly Uint8Array[], first: number, end: number, result: Int32Array): void;
 }
 
+/** Places in the array that `NativeInjector.statistics` fills. All totals since open, but for `Waiting`. */
+export const enum InjectorCounter {
+  /** Frames handed over: those sent or rejected, and those in the ring. */
+  Accepted = 0,
+  /** Frames the kernel took, and the sum of their lengths. */
+  Sent = 1,
+  Bytes = 2,
+  /** Frames refused for their length, or by the kernel. */
+  Rejected = 3,
+  /** Frames in the ring that the kernel has not taken. */
+  Waiting = 4,
+}
+export const INJECTOR_COUNTERS = 5;
+
 export interface NativeInjector extends NativeWatchable, NativeSender {
   readonly fd: number;
   /** ARPHRD_* of the interface. */
   readonly linkType: number;
   readonly linkUp: boolean;
   readonly warnings: string[];
+  /** `out` has `INJECTOR_COUNTERS` places. */
+  statistics(out: Float64Array): void;
   close(): void;
 }
 
@@ -354,8 +370,12 @@ export const enum XdpCounter {
   TxRingEmptyDescs = 13,
   /** Frames received and not handed out yet. */
   Waiting = 14,
+  /** Of `Sent`, frames that the kernel has not taken out of the TX ring yet, as far as it tells. */
+  Unsent = 15,
+  /** Frames refused for their length. */
+  Rejected = 16,
 }
-export const XDP_COUNTERS = 15;
+export const XDP_COUNTERS = 17;
 
 /** AF_XDP sockets on one or all queues of an interface, with the program that redirects frames to them. Throws `NetringError`. */
 export interface NativeXdpSocket extends NativeWatchable, NativeReceiver, NativeSender {
@@ -426,8 +446,10 @@ export const enum BridgeCounter {
   TapShed = 8,
   TimedOut = 9,
   ForwardedBytes = 10,
+  /** Frames that the kernel had for the bridge, those it dropped included (`tp_packets`), as of its last reading. */
+  Wire = 11,
 }
-export const BRIDGE_COUNTERS = 11;
+export const BRIDGE_COUNTERS = 12;
 
 export const enum PortState {
   Up = 0,

@@ -3,7 +3,9 @@ import { BatchReader } from './batch-reader';
 import { NetringError } from './errors';
 import { FrameSender } from './frame-sender';
 import { interfaceInfo } from './interfaces';
+import { receivedAccount, xdpSentAccount, type LedgerKeeper, type XdpLedger } from './ledger';
 import { assertEthernet } from './link-types';
+import { xdpSockets } from './metrics/books';
 import { native, type NativeXdpSocket } from './native';
 import { packFilter, parseFilter, XDP_FILTER, type Filter } from './options/filter-program';
 import type { XdpSettings } from './options/generated/builders';
@@ -14,7 +16,7 @@ import { readXdpStats, type XdpReading, type XdpSocketStats, type XdpStats } fro
 
 const ATTACH_MODES = [null, 'driver', 'skb'] as const;
 
-export class XdpHandle implements Owner {
+export class XdpHandle implements Owner, LedgerKeeper {
   readonly settings: XdpSettings;
   readonly native: NativeXdpSocket;
   readonly warnings: readonly string[];
@@ -55,6 +57,7 @@ export class XdpHandle implements Owner {
       this.native.close();
       throw error;
     }
+    xdpSockets.open(this);
   }
 
   get closed(): boolean {
@@ -112,12 +115,22 @@ export class XdpHandle implements Owner {
 
   /** Since open; the last totals after `close`. */
   cumulativeStats(): XdpSocketStats {
-    return (this.#last ?? this.#read()).socket;
+    return this.read().socket;
   }
 
   /** The kernel's counters since open; the last ones after `close`. */
   statistics(): XdpStats {
-    return (this.#last ?? this.#read()).kernel;
+    return this.read().kernel;
+  }
+
+  /** Everything that is counted, of one moment. */
+  read(): XdpReading {
+    return this.#last ?? this.#read();
+  }
+
+  ledger(): XdpLedger {
+    const reading = this.read();
+    return { received: receivedAccount(reading.socket, this.closed), sent: xdpSentAccount(reading, this.closed) };
   }
 
   assertOpen(): void {
@@ -132,6 +145,7 @@ export class XdpHandle implements Owner {
     this.#interfaceName = this.native.interfaceName;
     this.#last = this.#read();
     this.native.close();
+    xdpSockets.close(this);
   }
 
   #read(): XdpReading {

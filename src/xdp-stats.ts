@@ -90,6 +90,10 @@ export class XdpSocketStats extends CaptureStats {
 export interface XdpReading {
   readonly socket: XdpSocketStats;
   readonly kernel: XdpStats;
+  /** Of the frames sent, those that the kernel has not taken out of the TX ring yet. */
+  readonly unsent: number;
+  /** Frames refused for their length. */
+  readonly rejected: number;
 }
 
 const words = new Float64Array(XDP_COUNTERS);
@@ -121,5 +125,5 @@ export function readXdpStats(native: Pick<NativeXdpSocket, 'statistics'>, collec
     sentBytes: words[XdpCounter.SentBytes]!,
     sendErrors: words[XdpCounter.SendErrors]!,
   });
-  return { socket, kernel };
+  return { socket, kernel, unsent: words[XdpCounter.Unsent]!, rejected: words[XdpCounter.Rejected]! };
 }

@@ -6,6 +6,7 @@ import { drainBeforeClose, waitDrained } from './frame-drain';
 import { frameInput, type SendInput } from './frame-input';
 import type { FrameSender } from './frame-sender';
 import type { SendOptions } from './injector';
+import { keepLedger } from './ledger';
 import { native } from './native';
 import type { Filter } from './options/filter-program';
 import { XdpSetters, type XdpOptions } from './options/generated/builders';
@@ -72,6 +73,7 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
     const [own, shared] = splitShared(options);
     const { settings, warnings } = resolveXdp(shared === undefined ? own : withSharedSizes(own, shared), native().pageSize);
     this.#handle = new XdpHandle(settings, warnings, shared);
+    keepLedger(this, this.#handle);
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), LONGEST_WAIT_MS);
   }
 

@@ -12,7 +12,7 @@ namespace netring {
 namespace {
 
 // Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native.ts.
-constexpr size_t kCounters = 11;
+constexpr size_t kCounters = 12;
 
 // Live batches may hold as much; past it they stay with the engine, which counts what it has no room for.
 constexpr size_t kMostBuffered = size_t{64} << 20;
@@ -207,7 +207,7 @@ void BridgeWrap::statistics(const Napi::CallbackInfo& info) {
     const DirectionCounters& counters = bridge->direction(which).counters();
     for (const Counter* counter : {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered,
                                    &counters.too_large, &counters.ring_full, &counters.errors, &counters.kernel_drops,
-                                   &counters.tap_shed, &counters.timed_out, &counters.forwarded_bytes})
+                                   &counters.tap_shed, &counters.timed_out, &counters.forwarded_bytes, &counters.wire})
       *out++ = static_cast<double>(counter->get());
   }
 }

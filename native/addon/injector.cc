@@ -28,6 +28,7 @@ void InjectorWrap::define(Napi::Env env, Napi::Object exports) {
                                           InstanceMethod<&InjectorWrap::in_flight_bytes>("inFlightBytes"),
                                           InstanceMethod<&InjectorWrap::available_slots>("availableSlots"),
                                           InstanceMethod<&InjectorWrap::rejected_slots>("rejectedSlots"),
+                                          InstanceMethod<&InjectorWrap::statistics>("statistics"),
                                           InstanceMethod<&InjectorWrap::send_indexed>("sendIndexed"),
                                           InstanceMethod<&InjectorWrap::send_frames>("sendFrames"),
                                           InstanceMethod<&InjectorWrap::watch>("watch"),
@@ -203,6 +204,19 @@ Napi::Value InjectorWrap::rejected_slots(const Napi::CallbackInfo& info) {
   const Injector* injector = opened(info.Env());
   return injector == nullptr ? info.Env().Undefined()
                              : Napi::Number::New(info.Env(), static_cast<double>(injector->rejected()));
+}
+
+void InjectorWrap::statistics(const Napi::CallbackInfo& info) {
+  Injector* injector = opened(info.Env());
+  if (injector == nullptr) return;
+  constexpr size_t kCounters = 5;
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() < kCounters)
+    return throw_type(info.Env(), "out must be a Float64Array of 5");
+  const InjectorTotals totals = injector->totals();
+  double* out = info[0].As<Napi::Float64Array>().Data();
+  for (const uint64_t counter : {totals.accepted, totals.sent, totals.bytes, totals.rejected, totals.waiting})
+    *out++ = static_cast<double>(counter);
 }
 
 void InjectorWrap::send_indexed(const Napi::CallbackInfo& info) {

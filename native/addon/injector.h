@@ -40,6 +40,7 @@ class InjectorWrap : public Napi::ObjectWrap<InjectorWrap>, public Closable {
   Napi::Value in_flight_bytes(const Napi::CallbackInfo& info);
   Napi::Value available_slots(const Napi::CallbackInfo& info);
   Napi::Value rejected_slots(const Napi::CallbackInfo& info);
+  void statistics(const Napi::CallbackInfo& info);
   void send_indexed(const Napi::CallbackInfo& info);
   void send_frames(const Napi::CallbackInfo& info);
 

@@ -9,7 +9,7 @@ namespace netring {
 namespace {
 
 // Places of the statistics; mirrors XdpCounter in src/native.ts.
-constexpr size_t kCounters = 15;
+constexpr size_t kCounters = 17;
 
 }  // namespace
 
@@ -277,7 +277,7 @@ void XdpWrap::statistics(const Napi::CallbackInfo& info) {
   if (socket == nullptr) return;
   if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
       info[0].As<Napi::TypedArray>().ElementLength() < kCounters)
-    return throw_type(info.Env(), "out must be a Float64Array of 15");
+    return throw_type(info.Env(), "out must be a Float64Array of 17");
   const XdpTotals totals = socket->totals();
   const uint64_t counters[kCounters] = {
       totals.packets,
@@ -295,6 +295,8 @@ void XdpWrap::statistics(const Napi::CallbackInfo& info) {
       totals.kernel.rx_fill_ring_empty_descs,
       totals.kernel.tx_ring_empty_descs,
       totals.waiting,
+      totals.unsent,
+      totals.rejected,
   };
   double* out = info[0].As<Napi::Float64Array>().Data();
   for (size_t i = 0; i < kCounters; ++i) out[i] = static_cast<double>(counters[i]);

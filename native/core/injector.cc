@@ -64,6 +64,7 @@ uint32_t Injector::in_flight_bytes() const {
 }
 
 bool Injector::commit(uint32_t slot, uint32_t length) {
+  ++accepted_;
   if (!fits(slot, length)) {
     ++rejected_;
     return false;
@@ -78,7 +79,14 @@ void Injector::reap() {
   unreported_.sent += taken.sent;
   unreported_.bytes += taken.bytes;
   unreported_.refused += taken.refused;
+  sent_ += taken.sent;
+  bytes_ += taken.bytes;
   rejected_ += taken.refused;
+}
+
+InjectorTotals Injector::totals() {
+  reap();
+  return {accepted_, sent_, bytes_, rejected_, ring_.unsent()};
 }
 
 // Returns the errno for which frames are left, 0 when none is.
@@ -125,6 +133,9 @@ SendResult Injector::send(const FrameSource& frames, uint32_t first, uint32_t en
       ++next;
     }
   }
+  accepted_ += result.consumed;
+  sent_ += result.sent;
+  bytes_ += result.bytes;
   return result;
 }
 

@@ -28,6 +28,15 @@ struct InjectorConfig {
   bool qdisc_bypass = false;
 };
 
+// Totals since open. What was handed over is sent, rejected, or waits in the ring.
+struct InjectorTotals {
+  uint64_t accepted = 0;
+  uint64_t sent = 0;  // taken by the kernel
+  uint64_t bytes = 0;
+  uint64_t rejected = 0;
+  uint64_t waiting = 0;
+};
+
 class Injector {
  public:
   // In the calling thread's network namespace.
@@ -41,6 +50,7 @@ class Injector {
   FrameLimit limit() const { return {link_.info().mtu}; }
   // Frames that did not fit the link, or that the kernel refused.
   uint64_t rejected() const { return rejected_; }
+  InjectorTotals totals();
   // Memory of the frames that the kernel has taken and still holds, in a queue or in the driver. 0: all have left.
   uint32_t in_flight_bytes() const;
 
@@ -77,6 +87,9 @@ class Injector {
   TxRing ring_;
   std::vector<std::string> warnings_;
   TxRing::Taken unreported_;
+  uint64_t accepted_ = 0;
+  uint64_t sent_ = 0;
+  uint64_t bytes_ = 0;
   uint64_t rejected_ = 0;
   std::array<mmsghdr, kChunk> messages_{};
   std::array<iovec, kChunk> parts_{};

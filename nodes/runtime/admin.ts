@@ -5,9 +5,10 @@ import { FilterError } from '../../src/filter/filter-error';
 import { interfaces } from '../../src/interfaces';
 import { parseFilter } from '../../src/options/filter-program';
 import { shown } from './control';
+import { metricsHandler, serveOpenMetrics, type OpenHttpApi } from './metrics-route';
 
 /** The part of Node-RED's API that serves requests. */
-export interface AdminApi {
+export interface AdminApi extends OpenHttpApi {
   readonly httpAdmin: {
     get(path: string, ...handlers: RequestHandler[]): unknown;
     post(path: string, ...handlers: RequestHandler[]): unknown;
@@ -18,7 +19,9 @@ export interface AdminApi {
 const served = new WeakSet<object>();
 
 /** Called by each of the nodes' files, effective once for each HTTP application (a process may embed one runtime after the other). */
-export function registerAdminRoutes({ httpAdmin, auth }: AdminApi): void {
+export function registerAdminRoutes(api: AdminApi): void {
+  serveOpenMetrics(api);
+  const { httpAdmin, auth } = api;
   // An embedding application may run without the admin API.
   if (!httpAdmin || served.has(httpAdmin)) return;
   served.add(httpAdmin);
@@ -27,6 +30,7 @@ export function registerAdminRoutes({ httpAdmin, auth }: AdminApi): void {
     auth.needsPermission('netring.read'),
     answer(() => interfaces()),
   );
+  httpAdmin.get('/netring/metrics', auth.needsPermission('netring.read'), metricsHandler);
   httpAdmin.post('/netring/filter', auth.needsPermission('netring.write'), answer(checkFilter));
 }
 

@@ -11,6 +11,8 @@ import { answerOf, bridgeMessage, sideOfMessage, tokenOf, type BridgeMessage } f
 import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, shown, type Message } from './control';
 import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
+import { bridgeNodes, type Counted } from './node-metrics';
+import type { Row } from '../../src/metrics/book';
 import { QuietLog, type Log } from './log';
 import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
 import { Retry } from './retry';
@@ -65,7 +67,7 @@ export interface BridgeHost {
 const ACTIONS = ['start', 'stop', 'restart', 'stats', 'filter'] as const;
 const STATUS_INTERVAL_MS = 1000;
 
-export class BridgeController {
+export class BridgeController implements Counted {
   readonly #settings: BridgeNodeSetup;
   readonly #host: BridgeHost;
   readonly #clock: Clock;
@@ -103,8 +105,17 @@ export class BridgeController {
     return this.#state;
   }
 
+  counted(): readonly Row[] {
+    const { interfaceA, interfaceB } = this.#settings;
+    return SIDES.map((side, i) => {
+      const { lateAnswers, wrongAnswers } = this.#ledger.answers(side);
+      return { labels: [i === 0 ? interfaceA : interfaceB, BRIDGE_DIRECTIONS[i]!], values: [lateAnswers, wrongAnswers] };
+    });
+  }
+
   /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. */
   start(): void {
+    bridgeNodes.open(this);
     this.#ticker.every(STATUS_INTERVAL_MS, () => this.#showRates());
     this.#ticker.every(this.#settings.statsInterval * 1000, () => this.#sendStatistics());
     if (!this.#settings.allowDefaultRoute) this.#ticker.every(ROUTE_INTERVAL_MS, () => this.#checkRoutes());
@@ -142,6 +153,7 @@ export class BridgeController {
     this.#ticker.stop();
     await idle;
     this.#closeBridge();
+    bridgeNodes.close(this);
   }
 
   #open(): void {

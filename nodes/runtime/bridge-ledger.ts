@@ -68,6 +68,10 @@ export class BridgeLedger {
     this.#wrong[side]++;
   }
 
+  answers(side: Side): Pick<DirectionTotals, 'lateAnswers' | 'wrongAnswers'> {
+    return { lateAnswers: this.#late[side], wrongAnswers: this.#wrong[side] };
+  }
+
   /** Undefined before the first bridge. */
   counters(): Counters | undefined {
     const current = this.#current?.();
@@ -87,8 +91,7 @@ export class BridgeLedger {
       tapShed: counted?.tapShed ?? 0,
       errors: counted?.errors ?? 0,
       timedOut: counted?.timedOut ?? 0,
-      lateAnswers: this.#late[side],
-      wrongAnswers: this.#wrong[side],
+      ...this.answers(side),
     };
   }
 }

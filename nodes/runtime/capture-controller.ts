@@ -7,6 +7,8 @@ import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, shown, type Message } from './control';
 import { NetringError } from '../../src/errors';
 import { Ledger, RateMeter, type StatisticsReport, type Totals } from './ledger';
+import { receivingNodes, type Counted } from './node-metrics';
+import type { Row } from '../../src/metrics/book';
 import { QuietLog, type Log } from './log';
 import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
 import { Retry } from './retry';
@@ -37,7 +39,7 @@ export interface CaptureHost {
 const ACTIONS = ['start', 'stop', 'restart', 'stats', 'filter'] as const;
 const STATUS_INTERVAL_MS = 1000;
 
-export class CaptureController {
+export class CaptureController implements Counted {
   readonly #settings: CaptureNodeSettings;
   readonly #host: CaptureHost;
   readonly #clock: Clock;
@@ -81,8 +83,13 @@ export class CaptureController {
     return this.#state;
   }
 
+  counted(): readonly Row[] {
+    return [{ labels: [this.#settings.interface], values: [this.#ledger.undelivered] }];
+  }
+
   /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. */
   start(): void {
+    receivingNodes.open(this);
     this.#statusRates.look(this.#ledger.totals(), this.#clock.now());
     this.#statisticsRates.look(this.#ledger.totals(), this.#clock.now());
     this.#ticker.every(STATUS_INTERVAL_MS, () => this.#showRates());
@@ -125,6 +132,7 @@ export class CaptureController {
     this.#ticker.stop();
     await idle;
     await this.#endSession(false).catch((error: unknown) => this.#log.warn(String(error)));
+    receivingNodes.close(this);
   }
 
   #open(): void {

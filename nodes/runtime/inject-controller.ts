@@ -89,6 +89,7 @@ export class InjectController {
 
   /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. Messages that come before wait for it. */
   start(): void {
+    this.#sending.open();
     this.#ticker.every(STATUS_INTERVAL_MS, () => this.#showRates());
     if (!this.#settings.allowDefaultRoute) this.#ticker.every(ROUTE_INTERVAL_MS, () => this.#checkRoute());
     void this.#work.add(async () => {
@@ -121,6 +122,7 @@ export class InjectController {
     this.#status.close();
     await idle;
     await this.#end();
+    this.#sending.close();
   }
 
   async #control(msg: Message & { action: string }, answer: Answer): Promise<void> {

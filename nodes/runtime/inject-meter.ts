@@ -1,4 +1,5 @@
 /** The books of an inject-out node: totals since deploy. */
+import type { SentAccount } from '../../src/ledger';
 import type { Clock } from './clock';
 import type { InjectReport } from './inject-queue';
 import { shortCount, statusOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
@@ -19,6 +20,7 @@ export type InjectRates = Record<'sent' | 'rejected' | 'dropped', number>;
 export class InjectMeter {
   readonly #clock: Clock;
   readonly #totals: InjectReport = { sent: 0, bytes: 0, rejected: 0, dropped: 0 };
+  #accepted = 0;
   #shown: InjectReport & { at: number };
   #openedAt: number | undefined;
   #openTime = 0;
@@ -28,6 +30,9 @@ export class InjectMeter {
     this.#shown = { ...this.#totals, at: clock.now() };
   }
 
+  accept(frames: number): void {
+    this.#accepted += frames;
+  }
   send(frames: number, bytes: number): void {
     this.#totals.sent += frames;
     this.#totals.bytes += bytes;
@@ -49,6 +54,11 @@ export class InjectMeter {
 
   statistics(): InjectReport & { uptime: number } {
     return { ...this.#totals, uptime: (this.#openTime + this.#running()) / 1000 };
+  }
+
+  account(): Omit<SentAccount, 'waiting'> {
+    const { sent, rejected, dropped } = this.#totals;
+    return { accepted: this.#accepted, sent, rejected, dropped };
   }
 
   /** What `rates` come to. */

@@ -83,6 +83,10 @@ export class JobQueue {
   get bytes(): number {
     return this.#bytes;
   }
+  /** Frames of all jobs that are not dealt with. */
+  get frames(): number {
+    return this.#jobs.reduce((sum, job) => sum + (job === undefined ? 0 : job.frames.length - job.next), 0);
+  }
   get length(): number {
     return this.#jobs.length - this.#head;
   }

@@ -1,4 +1,5 @@
 /** The books of a capture-in node: totals since deploy, whatever the number of captures it took. */
+import { receivedAccount } from '../../src/ledger';
 import type { CaptureStats } from '../../src/stats';
 import type { NodeState } from './node-status';
 
@@ -31,6 +32,12 @@ export interface StatisticsReport extends Totals {
 export class Ledger {
   #closed: Totals = { packets: 0, bytes: 0, drops: 0, shed: 0, freezes: 0 };
   #current: (() => CaptureCounters) | undefined;
+  #undelivered = 0;
+
+  /** Packets taken out of a ring that the flow did not get; `shed` has them too. */
+  get undelivered(): number {
+    return this.#undelivered;
+  }
 
   /** Books a capture that has just been opened. */
   open(counters: () => CaptureCounters): void {
@@ -42,12 +49,12 @@ export class Ledger {
     if (this.#current === undefined) return;
     const last = this.#current();
     this.#current = undefined;
-    const unread = Math.max(0, last.received - last.drops - last.packets - last.refiltered);
+    this.#undelivered += undelivered.packets;
     this.#closed = sum(this.#closed, {
       ...last,
       packets: last.packets - undelivered.packets,
       bytes: last.bytes - undelivered.bytes,
-      refiltered: last.refiltered + unread + undelivered.packets,
+      refiltered: receivedAccount(last, true).shed + undelivered.packets,
     });
   }
 

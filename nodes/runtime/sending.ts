@@ -1,5 +1,7 @@
 /** The sending half of a node: takes the frames of messages, has them sent, and refuses them while there is a reason to. */
 import { NetringError } from '../../src/errors';
+import type { SentAccount } from '../../src/ledger';
+import type { Row } from '../../src/metrics/book';
 import type { FullPolicy, InputForm } from '../../src/options/values';
 import type { Pacer } from '../../src/replay/pacer';
 import { framesOfFile } from './capture-file';
@@ -10,6 +12,7 @@ import { framesOf } from './frames';
 import type { InjectMeter } from './inject-meter';
 import { Job, JobQueue, type InjectReport } from './inject-queue';
 import { InjectSender } from './inject-sender';
+import { sendingNodes, sendingRow, type Counted } from './node-metrics';
 
 export interface SendingSettings {
   interface: string;
@@ -21,7 +24,7 @@ export interface SendingSettings {
   fixChecksums: boolean;
 }
 
-export class Sending {
+export class Sending implements Counted {
   readonly #settings: SendingSettings;
   readonly #meter: InjectMeter;
   readonly #queue: JobQueue;
@@ -42,10 +45,29 @@ export class Sending {
     return this.#queue.bytes;
   }
 
+  /** What became of all frames of messages. */
+  get account(): SentAccount {
+    return { ...this.#meter.account(), waiting: this.#queue.frames };
+  }
+
+  counted(): readonly Row[] {
+    return [sendingRow(this.#settings.interface, this.account, this.queuedBytes)];
+  }
+
+  /** Has itself counted among the metrics, until `close`. */
+  open(): void {
+    sendingNodes.open(this);
+  }
+
+  close(): void {
+    sendingNodes.close(this);
+  }
+
   /** Takes the frames of a message; `finish` is called once, when all of them are dealt with. */
   take(msg: Message, finish: (report: InjectReport, error: Error | undefined) => void): void {
     const { frames, refused, problem } =
       this.#settings.input === 'file' ? framesOfFile(msg['payload']) : framesOf(msg['payload'], msg['packet']);
+    this.#meter.accept(frames.length + refused);
     this.#meter.reject(refused);
     const job = new Job(frames, refused, problem, finish);
     if (this.#obstacle !== undefined) return this.#drop(job, this.#obstacle);

@@ -10,6 +10,8 @@ import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
 import type { FrameSink } from './frame-sink';
 import { InjectMeter } from './inject-meter';
 import { RateMeter, type Totals } from './ledger';
+import { receivingNodes, type Counted } from './node-metrics';
+import type { Row } from '../../src/metrics/book';
 import { QuietLog, type Log } from './log';
 import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from './node-status';
 import { Retry } from './retry';
@@ -52,7 +54,7 @@ const STATUS_INTERVAL_MS = 1000;
 /** Longest time that accepted frames are still sent for when the node stops. */
 const DRAIN_MS = 1000;
 
-export class XdpController {
+export class XdpController implements Counted {
   readonly #settings: XdpNodeSetup;
   readonly #host: XdpHost;
   readonly #clock: Clock;
@@ -109,8 +111,14 @@ export class XdpController {
     return this.#state;
   }
 
+  counted(): readonly Row[] {
+    return [{ labels: [this.#settings.interface], values: [this.#ledger.undelivered] }];
+  }
+
   /** Opens on a later turn of the loop, so that a deploy of many nodes is not held up. Messages that come before wait for it. */
   start(): void {
+    receivingNodes.open(this);
+    this.#sending.open();
     this.#statusRates.look(this.#ledger.totals(), this.#clock.now());
     this.#statisticsRates.look(this.#ledger.totals(), this.#clock.now());
     this.#ticker.every(STATUS_INTERVAL_MS, () => this.#look());
@@ -144,6 +152,8 @@ export class XdpController {
     this.#ticker.stop();
     await idle;
     await this.#end(false);
+    receivingNodes.close(this);
+    this.#sending.close();
   }
 
   async #control(msg: Message & { action: string }): Promise<void> {

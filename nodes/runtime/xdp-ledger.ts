@@ -50,6 +50,11 @@ export class XdpLedger {
     this.#current = undefined;
   }
 
+  /** As of a capture's ledger. */
+  get undelivered(): number {
+    return this.#received.undelivered;
+  }
+
   totals(): Totals {
     return this.#received.totals();
   }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { run, which } from './run.mjs';
 
-/** Program -> Debian packages. */
+/** Program, or the place of a library -> Debian packages. */
 const WANTED = {
   'g++': 'build-essential',
   make: 'build-essential',
@@ -24,9 +24,11 @@ const WANTED = {
   chromium: 'chromium fonts-liberation',
   'clang-format': 'clang-format',
   'clang-tidy': 'clang-tidy',
+  '/usr/lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
 };
 
-export const missingPrograms = (programs) => programs.filter((program) => which(program) === null);
+export const missingPrograms = (programs) =>
+  programs.filter((program) => (program.startsWith('/') ? !existsSync(program) : which(program) === null));
 
 /** As root on Debian installs what is missing; elsewhere what needs it is skipped with its reason. */
 export async function installPrograms() {

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { PacketBatch } from '../batch';
 import { Capture, captureHandle, isCapture } from '../capture';
 import { NetringError } from '../errors';
+import { shareLedger } from '../ledger';
 import { LoopEvent } from '../native';
 import type { Filter } from '../options/filter-program';
 import type { PacketSource } from '../traits';
@@ -62,6 +63,7 @@ export class AsyncCapture<S extends PacketSource = Capture>
     assertNotAdopted(source);
     const handle = (this.#handle = handleOf(source));
     handle.assertOpen();
+    shareLedger(this, source);
     this.#receiving = new ReceiveLoop(handle.reader, handle, handle.registration, (since) => handle.mostGathering(since));
     handle.registration.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);

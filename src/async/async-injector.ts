@@ -4,6 +4,7 @@ import { NetringError } from '../errors';
 import type { SendInput } from '../frame-input';
 import { Injector, injectorHandle } from '../injector';
 import type { InjectorHandle } from '../injector-handle';
+import { keepLedger } from '../ledger';
 import { LoopEvent } from '../native';
 import type { TxSlot } from '../tx-slot';
 import { adopt, assertNotAdopted } from './adoption';
@@ -43,6 +44,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     super();
     assertNotAdopted(source);
     this.#handle = injectorHandle(source);
+    keepLedger(this, this.#handle);
     this.#handle.assertOpen();
     this.#sending = new SendLoop(this.#handle.sender, () => this.#handle.native.arm());
     this.#handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { PacketBatch } from '../batch';
 import { NetringError } from '../errors';
 import type { SendInput } from '../frame-input';
+import { keepLedger } from '../ledger';
 import { LoopEvent } from '../native';
 import type { Filter } from '../options/filter-program';
 import type { TxSlot } from '../tx-slot';
@@ -52,6 +53,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     if (handle.sends) this.#sendLoop = new SendLoop(handle.sender());
     handle.native.watch((event, detail) => this.#onLoopEvent(event, detail));
     adopt(source);
+    keepLedger(this, handle);
     if (handle.sends) handle.sender().slots.reclaim();
   }
 

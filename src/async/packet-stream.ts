@@ -1,5 +1,6 @@
 /** A source of packets as a Node stream. */
 import type { Capture } from '../capture';
+import { shareLedger } from '../ledger';
 import type { PacketSource } from '../traits';
 import type { AsyncCapture, SourceStats } from './async-capture';
 import { BatchStream, type StreamSource } from './batch-stream';
@@ -16,6 +17,7 @@ export class PacketStream<S extends PacketSource = Capture> extends BatchStream 
   constructor(capture: AsyncCapture<S>, source: StreamSource, options: WaitOptions) {
     super(source, options);
     this.#capture = capture;
+    shareLedger(this, capture);
   }
 
   /** The capture underneath, for its events and `setFilter`; reading or closing it is a TypeError. */

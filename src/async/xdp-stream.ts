@@ -1,4 +1,5 @@
 /** What an AF_XDP socket receives as a Node stream. */
+import { shareLedger } from '../ledger';
 import type { XdpSocket } from '../xdp';
 import type { XdpSocketStats, XdpStats } from '../xdp-stats';
 import type { AsyncXdpSocket } from './async-xdp-socket';
@@ -13,6 +14,7 @@ export class XdpStream<S extends XdpSocket = XdpSocket> extends BatchStream {
   constructor(socket: AsyncXdpSocket<S>, source: StreamSource, options: WaitOptions) {
     super(source, options);
     this.#socket = socket;
+    shareLedger(this, socket);
   }
 
   /** The socket underneath, for its events, `setFilter` and sending; reading or closing it is a TypeError. */

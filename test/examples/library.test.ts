@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Lab, type Wire } from '../support/lab';
+import { freePort } from '../support/node-red';
 import { root } from '../support/paths';
 import { output, type Child } from '../support/process';
 import { needsXdp } from '../support/skip';
@@ -240,5 +241,18 @@ describe('library examples', function () {
     example.child.process.kill('SIGINT');
     const lines = await example.lines();
     assert.match(lines.at(-1)!, /^A→B: received: 3, forwarded: 3, .* \| B→A: received: 0, /);
+  });
+
+  it('async-metrics serves what is counted', async () => {
+    const port = await freePort();
+    const example = new Example('async-metrics', wire.a, String(port));
+    await example.captures();
+    await send(frames(20, () => 100));
+    const scraped = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const counted = `netring_capture_packets_total{iface="${wire.a}"} 20`;
+    await until(async () => (await scraped()).includes(counted), 5000, counted);
+    assert.match(await scraped(), /^process_cpu_seconds_total /m);
+    example.child.process.kill('SIGINT');
+    assert.deepEqual(await example.lines(), ['20 frames = 20 delivered (2000 bytes) + 0 dropped by the kernel + 0 left in the ring']);
   });
 });

@@ -39,6 +39,31 @@ describe('admin routes', () => {
     }
   });
 
+  it('hands out metrics in the format that is asked for', async () => {
+    await load('netring-capture-in', { interface: 'x' });
+    const ask = (accept: string): Promise<{ status: number; text: string; headers: Record<string, string> }> =>
+      request().get('/netring/metrics').set('Accept', accept) as unknown as Promise<{
+        status: number;
+        text: string;
+        headers: Record<string, string>;
+      }>;
+    // What Prometheus sends since 2.43, and before.
+    const prometheus =
+      'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+    for (const [accept, type, end] of [
+      [prometheus, 'application/openmetrics-text; version=1.0.0; charset=utf-8', /# EOF\n$/],
+      ['application/openmetrics-text', 'application/openmetrics-text; version=1.0.0; charset=utf-8', /# EOF\n$/],
+      ['text/plain;version=0.0.4;q=0.5,*/*;q=0.1', 'text/plain; version=0.0.4; charset=utf-8', /[^F]\n$/],
+      ['text/html,*/*;q=0.8', 'text/plain; version=0.0.4; charset=utf-8', /[^F]\n$/],
+      ['image/png', 'text/plain; version=0.0.4; charset=utf-8', /[^F]\n$/],
+    ] as const) {
+      const { status, text, headers } = await ask(accept);
+      assert.deepEqual([status, headers['content-type'], headers['vary']], [200, type, 'Accept'], accept);
+      assert.match(text, /^# HELP netring_capture_received/);
+      assert.match(text, end);
+    }
+  });
+
   it('are registered once for each application, behind permissions', () => {
     const routes: string[] = [];
     const httpAdmin = { get: (path: string) => routes.push(`get ${path}`), post: (path: string) => routes.push(`post ${path}`) };
@@ -46,7 +71,7 @@ describe('admin routes', () => {
     const auth = { needsPermission: (permission: string) => (asked.push(permission), () => undefined) };
     registerAdminRoutes({ httpAdmin, auth });
     registerAdminRoutes({ httpAdmin, auth });
-    assert.deepEqual(routes, ['get /netring/interfaces', 'post /netring/filter']);
-    assert.deepEqual(asked, ['netring.read', 'netring.write']);
+    assert.deepEqual(routes, ['get /netring/interfaces', 'get /netring/metrics', 'post /netring/filter']);
+    assert.deepEqual(asked, ['netring.read', 'netring.read', 'netring.write']);
   });
 });

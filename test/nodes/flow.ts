@@ -10,6 +10,7 @@ import type { BridgeMessage } from '../../nodes/runtime/bridge-messages';
 import type { RingInfo } from '../../nodes/runtime/capture-output';
 import type { InjectReport } from '../../nodes/runtime/inject-queue';
 import type { StatisticsReport } from '../../nodes/runtime/ledger';
+import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
 import type { OwnedPacket } from '../../src/packet';
 import { until } from '../support/wait';
 
@@ -105,6 +106,10 @@ export class TestFlow {
   /** Payloads of the second output of a capture. */
   get statistics(): StatisticsReport[] {
     return this.#seen.second.map(({ payload }) => payload as StatisticsReport);
+  }
+  /** Payloads of the second output of an xdp node. */
+  get xdpStatistics(): XdpReport[] {
+    return this.#seen.second.map(({ payload }) => payload as XdpReport);
   }
   /** Messages of the second output. */
   get messagesBack(): Seen[] {

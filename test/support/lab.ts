@@ -157,3 +157,11 @@ export const xdpProgram = (name: string, namespace?: number): number | undefined
   const { xdp } = link(name, namespace);
   return xdp?.prog?.id ?? xdp?.attached?.[0]?.prog.id;
 };
+
+/** What the kernel has counted on an interface: an account of the wire that is none of ours. */
+export function kernelCount(name: string, namespace?: number): { received: number; sent: number } {
+  const [entry] = JSON.parse(output('ip', ['-s', '-j', 'link', 'show', 'dev', name], { namespace })) as [
+    { stats64: { rx: { packets: number }; tx: { packets: number } } },
+  ];
+  return { received: entry.stats64.rx.packets, sent: entry.stats64.tx.packets };
+}

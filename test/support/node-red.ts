@@ -44,7 +44,8 @@ export interface Status {
 
 /** A message on the websocket between runtime and editor. */
 interface Comms {
-  topic: string;
+  /** Left out by what is said of logging in. */
+  topic?: string;
   data: unknown;
 }
 
@@ -189,7 +190,7 @@ export class NodeRed {
   }
 
   #receive({ topic, data }: Comms): void {
-    if (topic.startsWith('status/')) this.statuses.set(topic.slice('status/'.length), data as Status);
+    if (topic?.startsWith('status/')) this.statuses.set(topic.slice('status/'.length), data as Status);
     else if (topic === 'debug') this.debug.push(data as { msg?: unknown });
   }
 }

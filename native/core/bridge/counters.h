@@ -20,6 +20,7 @@ struct DirectionCounters {
   Counter tap_shed;      // frames that the tap was to see and had no room for
   Counter timed_out;     // frames whose verdict did not come in time
   Counter forwarded_bytes;
+  Counter wire;  // frames that the kernel had for us, those it dropped included, as of its last reading
 };
 
 }  // namespace netring

@@ -255,6 +255,7 @@ void Direction::read_kernel_counters() {
   tpacket_stats statistics{};
   socklen_t size = sizeof statistics;
   if (::getsockopt(receiver_->fd(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0) return;
+  counters_.wire.add(statistics.tp_packets);
   counters_.received.add(statistics.tp_drops);
   counters_.kernel_drops.add(statistics.tp_drops);
   ReceivedFrame frame;

@@ -107,6 +107,8 @@ class XdpQueue {
 
   uint64_t sent() const { return sent_; }
   uint64_t sent_bytes() const { return sent_bytes_; }
+  // Of those, the ones that the kernel has not taken out of the TX ring yet, as far as it tells.
+  uint32_t unsent() { return tx_.size() == 0 ? 0 : tx_.waiting(); }
   // Frames that the kernel took and did not send.
   uint64_t send_errors() const { return send_errors_; }
 

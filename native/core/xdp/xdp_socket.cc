@@ -282,7 +282,9 @@ XdpTotals XdpSocket::totals() {
     totals.sent += queue->sent();
     totals.sent_bytes += queue->sent_bytes();
     totals.send_errors += queue->send_errors();
+    totals.unsent += queue->unsent();
   }
+  totals.rejected = rejected_;
   totals.waiting -= lent_;
   return totals;
 }

@@ -43,6 +43,8 @@ struct XdpTotals {
   uint64_t sent = 0;
   uint64_t sent_bytes = 0;
   uint64_t send_errors = 0;
+  uint64_t unsent = 0;  // of `sent`, those that the kernel has not taken out of the TX ring yet
+  uint64_t rejected = 0;
   xdp_statistics kernel{};
 };
 
