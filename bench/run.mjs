@@ -39,7 +39,21 @@ const suites = {
   soak,
   decode,
 };
-const suites = { rx, paced, tx, million, 'xdp-rx': xdpRx, 'xdp-tx': xdpTx, bridge, 'bridge-soak': bridgeSoak, pcap, idle, stall, hoard, soak };
+const suites = {
+  rx,
+  paced,
+  tx,
+  million,
+  'xdp-rx': xdpRx,
+  'xdp-tx': xdpTx,
+  bridge,
+  'bridge-soak': bridgeSoak,
+  pcap,
+  idle,
+  stall,
+  hoard,
+  soak,
+};
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in suites));

@@ -37,8 +37,20 @@ async function memory(bench, folder) {
   for (const length of LENGTHS)
     for (const format of FORMATS) {
       commands.set(`write ${format}, ${length}-byte frames`, [...script('memory'), 'write', format, `${length}`]);
-      commands.set(`read ${format} from a Buffer, ${length}-byte frames`, [...script('memory'), 'read-memory', format, `${length}`, join(folder, 'file')]);
-      commands.set(`read ${format} from a path, ${length}-byte frames`, [...script('memory'), 'read', format, `${length}`, join(folder, 'file')]);
+      commands.set(`read ${format} from a Buffer, ${length}-byte frames`, [
+        ...script('memory'),
+        'read-memory',
+        format,
+        `${length}`,
+        join(folder, 'file'),
+      ]);
+      commands.set(`read ${format} from a path, ${length}-byte frames`, [
+        ...script('memory'),
+        'read',
+        format,
+        `${length}`,
+        join(folder, 'file'),
+      ]);
     }
   const measured = await interleave(bench, 'memory', commands, run);
   const rows = [...measured].map(([name, runs]) => [name, spread(runs.map(rate('wallNs')), 2), spread(runs.map(rate('cpuNs')), 2)]);

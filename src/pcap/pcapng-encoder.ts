@@ -118,4 +118,3 @@ function now(): Timestamp {
   const ms = Date.now();
   return { sec: Math.floor(ms / 1000), nsec: (ms % 1000) * 1_000_000 };
 }
-

@@ -117,7 +117,10 @@ async function* streamed(open: () => Readable, signal: AbortSignal | undefined):
 }
 
 /** An iterator cannot be interrupted: an abort leaves its pending step alone. */
-async function* iterated(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* iterated(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
   let giveUp: (reason: unknown) => void = () => undefined;
   const abort = (): void => giveUp(signal?.reason);

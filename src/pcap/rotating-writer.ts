@@ -147,7 +147,10 @@ export class RotatingWriter extends Writable {
     let end = Math.min(batch.length, first + maxPackets - packets);
     if (until !== undefined) end = Math.min(end, firstAt(batch, first, until));
     if (maxBytes === undefined) return end;
-    return Math.min(end, endOfRoom(batch, first, maxBytes - encoder.lengthWithout(batch), (length) => encoder.packetLength(length)));
+    return Math.min(
+      end,
+      endOfRoom(batch, first, maxBytes - encoder.lengthWithout(batch), (length) => encoder.packetLength(length)),
+    );
   }
 
   async #open(batch: PacketBatch, first: number): Promise<CurrentFile> {
