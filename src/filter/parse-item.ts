@@ -6,18 +6,30 @@ import { type Node, type Prefix, type Qualifiers } from './syntax';
 export function parseItem(cursor: Cursor, qualifiers: Qualifiers | null): Node {
   const { token } = cursor;
   if (token.kind !== 'name' && token.kind !== 'number' && token.kind !== 'mac' && token.kind !== 'ipv4' && token.kind !== 'ipv6')
-    cursor.refuse(
-      `what "${lastWord(qualifiers)}" asks for`,
-      token.kind === 'protocol' ? `a protocol is named with a backslash: "\\${token.text}"` : '',
-    );
+    cursor.refuse(asked(qualifiers), token.kind === 'protocol' ? `a protocol is named with a backslash: "\\${token.text}"` : '');
   if (qualifiers === null)
     throw new FilterError(token.column, `${shown(token)} stands there, where no host, net, port or proto before it says what it is`);
   cursor.next();
   return { kind: 'item', qualifiers, item: token, prefix: token.kind === 'ipv4' || token.kind === 'ipv6' ? parsePrefix(cursor) : null };
 }
 
-function lastWord(qualifiers: Qualifiers | null): string {
-  return qualifiers?.type ?? (qualifiers?.direction === 'src' || qualifiers?.direction === 'dst' ? qualifiers.direction : 'host');
+/** What the words before an item ask for. */
+function asked(qualifiers: Qualifiers | null): string {
+  const ether = qualifiers?.protocol === 'ether';
+  switch (qualifiers?.type) {
+    case 'port':
+      return 'the number of a port';
+    case 'portrange':
+      return 'a range of ports such as 1000-2000';
+    case 'net':
+      return 'a network such as 10.0.0.0/8';
+    case 'proto':
+      return 'the number of a protocol';
+    case 'host':
+      return ether ? 'an Ethernet address' : 'an address';
+    default:
+      return ether ? '"host" or an Ethernet address' : '"host", "net", "port", "portrange" or an address';
+  }
 }
 
 function parsePrefix(cursor: Cursor): Prefix | null {

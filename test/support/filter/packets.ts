@@ -64,17 +64,19 @@ function payload(random: Random): number[] {
     case 3:
       return [...word(0x8847), ...labels(random), ...(random.chance(60) ? ipv4(random) : ipv6(random))];
     case 4: {
-      const inner = random.chance(50)
-        ? [0x00, 0x21, ...ipv4(random)]
-        : random.chance(50)
-          ? [0x00, 0x57, ...ipv6(random)]
-          : [...random.bytes(2), ...random.bytes(20)];
+      const inner = random.of([
+        () => [0x00, 0x21, ...ipv4(random)],
+        () => [0x00, 0x57, ...ipv6(random)],
+        () => [...word(random.of([0x23, 0x27, 0x29, 0x2b, 0x31, 0x0281, 0x0806])), ...random.bytes(20)],
+      ])();
       return [...word(0x8864), 0x11, 0, ...word(random.of(SESSIONS)), ...word(inner.length), ...inner];
     }
     case 5:
       return [...word(0x8863), 0x11, 9, 0, 0, 0, 0];
     case 6:
+      return llcBody(random);
     case 7:
+      return [...word(random.of(ETHERTYPES)), ...random.bytes(random.below(60))];
     case 8:
     case 9:
     case 10:
@@ -155,11 +157,11 @@ function ipv4(
   const body = transport(random, protocol);
   return [
     ((random.chance(95) ? 4 : random.below(16)) << 4) | words,
-    random.below(256),
+    random.of([0, 1, 0x0f, 0x10, random.below(256)]),
     ...word(20 + 4 * options + body.length),
     ...random.bytes(2),
     ...word(fragment),
-    64,
+    random.of([64, 1, random.below(256)]),
     protocol,
     0,
     0,
@@ -211,7 +213,7 @@ function transport(random: Random, protocol: number): number[] {
     case 58:
       return [random.of([1, 128, 129, 133, 135, 136]), random.below(4), ...random.bytes(6)];
     default:
-      return random.bytes(random.below(24));
+      return [random.of([0x01, 0x16, 0x21, 0x20]), ...random.bytes(random.below(24))];
   }
 }
 
