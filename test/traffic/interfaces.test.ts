@@ -33,10 +33,10 @@ const FEATURES: Readonly<Record<keyof InterfaceOffloads, string>> = {
   sendChecksum: 'tx-checksumming',
 };
 
-const offloads = (name: string): Record<string, boolean> =>
-  Object.fromEntries(
-    [...output('ethtool', ['-k', name]).matchAll(/^([\w-]+): (on|off)/gm)].map(([, feature, state]) => [feature, state === 'on']),
-  );
+function offloads(name: string): Record<string, boolean> {
+  const lines = output('ethtool', ['-k', name]).matchAll(/^([\w-]+): (on|off)/gm);
+  return Object.fromEntries(Array.from(lines, ([, feature, state]): [string, boolean] => [feature!, state === 'on']));
+}
 
 /** Mbit/s; 0 where ethtool says "Unknown!" or nothing. */
 const ethtoolSpeed = (name: string): number => Number(/Speed: (\d+)Mb\/s/.exec(output('ethtool', [name]))?.[1] ?? 0);

@@ -91,7 +91,7 @@ function padded(parts: readonly Buffer[], to: number, by: number): Buffer {
 function ipv6(dice: Dice): [number, Buffer] {
   const offset = dice.once(8) ? 1 + dice.below(100) : 0;
   const [protocol, data] = offset > 0 ? [dice.pick([6, 17, 58]), dice.octets(100)] : transport(dice, 6);
-  const chain: { type: number; body(next: number): Buffer }[] = [];
+  const chain: { type: number; body: (next: number) => Buffer }[] = [];
   if (dice.once(4)) chain.push({ type: 0, body: (next) => optionsHeader(next, dice.below(3)) });
   if (dice.once(6)) chain.push({ type: 60, body: (next) => optionsHeader(next, dice.below(3)) });
   if (dice.once(8)) chain.push({ type: 43, body: (next) => routing(next, dice) });
