@@ -15,7 +15,10 @@ const RUN = 1_000_000_000;
 const WARM_UP = 200_000_000;
 
 const count = Math.floor(BATCH / Number(length));
-const frames = Array.from({ length: count }, (_, i) => ({ data: Buffer.alloc(Number(length), i), timestamp: { sec: 1_700_000_000, nsec: i * 1000 } }));
+const frames = Array.from({ length: count }, (_, i) => ({
+  data: Buffer.alloc(Number(length), i),
+  timestamp: { sec: 1_700_000_000, nsec: i * 1000 },
+}));
 const batch = PacketBatch.from(frames, { interface: 'eth0' });
 const writer = () => (format === 'pcap' ? new PcapWriter() : new PcapngWriter());
 

@@ -19,7 +19,8 @@ export class LossCounter {
     if (counters === undefined) return undefined;
     const { received, drops } = counters;
     for (const [name, count] of Object.entries({ received, drops }) as [string, unknown][])
-      if (!Number.isSafeInteger(count) || (count as number) < 0) throw new RangeError(`statistics.${name} is ${String(count)}: not a count`);
+      if (!Number.isSafeInteger(count) || (count as number) < 0)
+        throw new RangeError(`statistics.${name} is ${String(count)}: not a count`);
     return { received, drops };
   }
 

@@ -90,7 +90,7 @@ function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncItera
   return iterated(input, signal);
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- an iterable of one chunk
+ 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
@@ -117,7 +117,10 @@ async function* streamed(open: () => Readable, signal: AbortSignal | undefined):
 }
 
 /** An iterator cannot be interrupted: an abort leaves its pending step alone. */
-async function* iterated(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* iterated(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
   let giveUp: (reason: unknown) => void = () => undefined;
   const abort = (): void => giveUp(signal?.reason);

@@ -94,7 +94,8 @@ async function onePass(
   for await (const batch of batches) {
     if (batch.length === 0) continue;
     const linkType = batchLinkType(batch);
-    if (!isEthernet(linkType)) throw NetringError.config('source has packets that are not Ethernet, so they cannot be sent as frames', 'source');
+    if (!isEthernet(linkType))
+      throw NetringError.config('source has packets that are not Ethernet, so they cannot be sent as frames', 'source');
     const { tsFirst, tsLast } = batch;
     if (last !== undefined) pacer.goOn(milliseconds(tsFirst) - last);
     last = milliseconds(tsLast);

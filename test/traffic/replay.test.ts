@@ -26,7 +26,8 @@ function recorded(times: readonly number[]): PacketBatch[] {
 /** Timestamps of a little-endian pcap file in ms. */
 function stamps(file: Buffer): number[] {
   const times: number[] = [];
-  for (let at = 24; at + 16 <= file.length; at += 16 + file.readUInt32LE(at + 8)) times.push(file.readUInt32LE(at) * 1000 + file.readUInt32LE(at + 4) / 1000);
+  for (let at = 24; at + 16 <= file.length; at += 16 + file.readUInt32LE(at + 8))
+    times.push(file.readUInt32LE(at) * 1000 + file.readUInt32LE(at + 4) / 1000);
   return times;
 }
 
@@ -37,7 +38,11 @@ describe('replay on a wire', function () {
   before(async () => (wire = await lab.wire()));
   after(() => lab.close());
 
-  async function arrivals(times: readonly number[], options: ReplayOptions, total = times.length): Promise<{ times: number[]; numbers: number[] }> {
+  async function arrivals(
+    times: readonly number[],
+    options: ReplayOptions,
+    total = times.length,
+  ): Promise<{ times: number[]; numbers: number[] }> {
     const tcpdump = await Tcpdump.open(lab, wire.b, ['ether', 'proto', '0x88b5']);
     const injector = asyncInjector(lab, { interface: wire.a });
     const { sent } = await replay(recorded(times), injector, options);
@@ -56,7 +61,10 @@ describe('replay on a wire', function () {
   for (const speed of [1, 2, 0.5])
     it(`tcpdump stamps the packets in the recorded rhythm, at speed ${speed}`, async () => {
       const seen = await arrivals(times, { speed });
-      assert.deepEqual(seen.numbers, times.map((_, i) => i));
+      assert.deepEqual(
+        seen.numbers,
+        times.map((_, i) => i),
+      );
       const late = seen.times.map((time, i) => time - times[i]! / speed);
       // The first one may itself have been late, which makes the others seem early.
       const slack = 2 + Math.max(0, -Math.min(...late));
@@ -105,7 +113,10 @@ describe('replay on a wire', function () {
     const reader = readPcap(path);
     const numbers: number[] = [];
     for await (const batch of reader) for (const { data } of batch) numbers.push(Number(data.readBigUInt64BE(14)));
-    assert.deepEqual(reader.interfaces.map(({ name, statistics }) => [name, statistics]), [[wire.b, { received, drops }]]);
+    assert.deepEqual(
+      reader.interfaces.map(({ name, statistics }) => [name, statistics]),
+      [[wire.b, { received, drops }]],
+    );
     const seen = output('tshark', ['-r', path, '-T', 'fields', '-e', 'frame.interface_name', '-e', 'frame.len']).trim().split('\n');
     assert.deepEqual(new Set(seen), new Set([`${wire.b}\t600`]));
     // Not tcpdump: its ring has 8 slots in immediate mode.

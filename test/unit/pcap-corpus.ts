@@ -46,7 +46,13 @@ export interface CorpusFile {
 }
 
 /** Every LINKTYPE that Wireshark and libpcap of Debian 12 both know, those aside of whose packets Wireshark takes a header away. */
-export const LINK_TYPES = [0, 1, 6, 7, 8, 9, 10, 11, 12, 16, 19, 50, 51, 99, 100, 101, 104, 105, 106, 107, 108, 109, 112, 113, 114, 117, 118, 119, 121, 122, 127, 128, 129, 130, 131, 133, 135, 136, 137, 138, 140, 141, 142, 143, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 165, 167, 169, 170, 171, 172, 173, 178, 179, 180, 181, 183, 184, 186, 187, 188, 189, 190, 192, 195, 199, 200, 202, 203, 210, 211, 212, 213, 214, 215, 220, 224, 225, 226, 227, 228, 229, 230, 231, 235, 236, 237, 239, 240, 241, 242, 243, 248, 249, 250, 251, 252, 253, 255, 256, 258, 259, 260, 264, 266, 268, 270, 271, 272, 273, 274, 275, 276, 279, 280, 283, 287, 288] as const;
+export const LINK_TYPES = [
+  0, 1, 6, 7, 8, 9, 10, 11, 12, 16, 19, 50, 51, 99, 100, 101, 104, 105, 106, 107, 108, 109, 112, 113, 114, 117, 118, 119, 121, 122, 127,
+  128, 129, 130, 131, 133, 135, 136, 137, 138, 140, 141, 142, 143, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160,
+  161, 162, 163, 165, 167, 169, 170, 171, 172, 173, 178, 179, 180, 181, 183, 184, 186, 187, 188, 189, 190, 192, 195, 199, 200, 202, 203,
+  210, 211, 212, 213, 214, 215, 220, 224, 225, 226, 227, 228, 229, 230, 231, 235, 236, 237, 239, 240, 241, 242, 243, 248, 249, 250, 251,
+  252, 253, 255, 256, 258, 259, 260, 264, 266, 268, 270, 271, 272, 273, 274, 275, 276, 279, 280, 283, 287, 288,
+] as const;
 
 const DIRECTIONS = ['host', 'broadcast', 'multicast', 'other-host', 'outgoing', 'unknown'] as const;
 /** Direction and reception type of the flags word: inbound 1, outbound 2; unicast, multicast, broadcast, promiscuous. */
@@ -164,7 +170,13 @@ function pcapngFile(number: number, linkType: number, make: Maker): CorpusFile {
   for (let section = 0; section < sections; section++) {
     const order: Order = make.oneIn(2) ? 'be' : 'le';
     orders.add(order);
-    const made = sectionOf(new Section(order), make, make.oneIn(4) ? [linkType, make.pick(LINK_TYPES)] : [linkType], snapLen, number < EMPTY_FROM ? 1 + make.below(40) : 0);
+    const made = sectionOf(
+      new Section(order),
+      make,
+      make.oneIn(4) ? [linkType, make.pick(LINK_TYPES)] : [linkType],
+      snapLen,
+      number < EMPTY_FROM ? 1 + make.below(40) : 0,
+    );
     made.interfaces.forEach((one) => linkTypes.add(one.linkType));
     described += made.interfaces.length;
     packets.push(...made.packets);
@@ -185,7 +197,13 @@ function pcapngFile(number: number, linkType: number, make: Maker): CorpusFile {
   };
 }
 
-function sectionOf(s: Section, make: Maker, types: readonly number[], snapLen: number, packetCount: number): Pick<CorpusFile, 'packets' | 'interfaces'> & { blocks: Buffer[]; decimal: boolean; custom: boolean } {
+function sectionOf(
+  s: Section,
+  make: Maker,
+  types: readonly number[],
+  snapLen: number,
+  packetCount: number,
+): Pick<CorpusFile, 'packets' | 'interfaces'> & { blocks: Buffer[]; decimal: boolean; custom: boolean } {
   const blocks = [s.header(optional(make, SECTION_OPTIONS))];
   const known: Interface[] = [];
   const told: CorpusFile['interfaces'] = [];
@@ -226,7 +244,14 @@ function sectionOf(s: Section, make: Maker, types: readonly number[], snapLen: n
   return { blocks, packets, custom, interfaces: told, decimal: known.every(({ resolution }) => resolution < 0x80) };
 }
 
-function addPacket(s: Section, make: Maker, kind: 'enhanced' | 'obsolete' | 'simple', id: number, from: Interface, blocks: Buffer[]): CorpusPacket {
+function addPacket(
+  s: Section,
+  make: Maker,
+  kind: 'enhanced' | 'obsolete' | 'simple',
+  id: number,
+  from: Interface,
+  blocks: Buffer[],
+): CorpusPacket {
   const data = make.bytes(Math.max(make.length(), from.fcsLength));
   const whole = kind === 'simple' || from.fcsLength > 0;
   const packet: CorpusPacket = {
@@ -268,7 +293,19 @@ const COMMENT: Choice = [1, 'text'];
 /** shb_hardware, shb_os, shb_userappl */
 const SECTION_OPTIONS: readonly Choice[] = [COMMENT, COMMENT, [2, 'text'], [3, 'text'], [4, 'text']];
 /** if_description, if_IPv4addr, if_IPv6addr, if_MACaddr, if_EUIaddr, if_speed, if_os, if_hardware, if_txspeed, if_rxspeed */
-const INTERFACE_OPTIONS: readonly Choice[] = [COMMENT, [3, 'text'], [4, 8], [5, 17], [6, 6], [7, 8], [8, 8], [12, 'text'], [15, 'text'], [16, 8], [17, 8]];
+const INTERFACE_OPTIONS: readonly Choice[] = [
+  COMMENT,
+  [3, 'text'],
+  [4, 8],
+  [5, 17],
+  [6, 6],
+  [7, 8],
+  [8, 8],
+  [12, 'text'],
+  [15, 'text'],
+  [16, 8],
+  [17, 8],
+];
 /** epb_dropcount, epb_packetid, epb_queue */
 const PACKET_OPTIONS: readonly Choice[] = [COMMENT, COMMENT, [4, 8], [5, 8], [6, 4]];
 /** isb_filteraccept, isb_osdrop, isb_usrdeliv */

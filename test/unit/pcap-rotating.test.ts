@@ -52,7 +52,10 @@ describe('RotatingWriter', function () {
   const paths = (): string[] => names().map((name) => join(folder, name));
 
   /** Writes batches and returns what was told of the files. */
-  async function record(options: Omit<RotatingOptions, 'path'> & { path?: string }, batches: readonly PacketBatch[]): Promise<RecordedFile[]> {
+  async function record(
+    options: Omit<RotatingOptions, 'path'> & { path?: string },
+    batches: readonly PacketBatch[],
+  ): Promise<RecordedFile[]> {
     const told: RecordedFile[] = [];
     const writer = new RotatingWriter({ path: join(folder, 'eth0-{number}.pcapng'), onFile: (file) => told.push(file), ...options });
     await pipeline(Readable.from(batches, { objectMode: true }), writer);
@@ -65,7 +68,10 @@ describe('RotatingWriter', function () {
       told.map(({ path }) => path),
       paths(),
     );
-    assert.deepEqual(told.flatMap(({ path }) => numbersIn(path)), range(first, end));
+    assert.deepEqual(
+      told.flatMap(({ path }) => numbersIn(path)),
+      range(first, end),
+    );
     for (const { path, packets, bytes } of told) {
       assert.equal(statSync(path).size, bytes);
       assert.match(output('capinfos', ['-M', '-c', path]), new RegExp(`Number of packets: +${packets}\n`));
@@ -75,7 +81,12 @@ describe('RotatingWriter', function () {
   it('by size: no file is larger, none could have held one more packet, batches are divided between packets', async () => {
     for (const format of ['pcapng', 'pcap'] as const) {
       const path = join(folder, `size-{number}.${format}`);
-      const told = await record({ path, format, maxBytes: 12_000 }, [requests(0, 7), requests(7, 300), requests(300, 301), requests(301, 400)]);
+      const told = await record({ path, format, maxBytes: 12_000 }, [
+        requests(0, 7),
+        requests(7, 300),
+        requests(300, 301),
+        requests(301, 400),
+      ]);
       assertHolds(told, 0, 400);
       const one = format === 'pcap' ? 76 : BLOCK;
       for (const { bytes } of told.slice(0, -1)) assert.ok(bytes <= 12_000 && bytes + one > 12_000, `${bytes}`);
@@ -119,7 +130,10 @@ describe('RotatingWriter', function () {
       told.map(({ packets }) => packets),
       [1, 1, 1],
     );
-    assert.deepEqual(told.map(({ path }) => numbersIn(path)), [[0], [], [1]]);
+    assert.deepEqual(
+      told.map(({ path }) => numbersIn(path)),
+      [[0], [], [1]],
+    );
   });
 
   it('by count', async () => {
@@ -164,7 +178,10 @@ describe('RotatingWriter', function () {
     await writer.rotate();
     writer.end(requests(5, 9));
     await once(writer, 'close');
-    assert.deepEqual(told.map(({ path }) => numbersIn(path)), [range(0, 5), range(5, 9)]);
+    assert.deepEqual(
+      told.map(({ path }) => numbersIn(path)),
+      [range(0, 5), range(5, 9)],
+    );
   });
 
   it('keeps the newest files only, and goes on numbering where an earlier run has ended', async () => {
@@ -173,7 +190,10 @@ describe('RotatingWriter', function () {
     await record({ maxPackets: 10, keep: 3 }, [requests(0, 100)]);
     const ours = (): string[] => names().filter((name) => !foreign.includes(name));
     assert.deepEqual(ours(), ['eth0-00008.pcapng', 'eth0-00009.pcapng', 'eth0-00010.pcapng']);
-    assert.deepEqual(ours().flatMap((name) => numbersIn(join(folder, name))), range(70, 100));
+    assert.deepEqual(
+      ours().flatMap((name) => numbersIn(join(folder, name))),
+      range(70, 100),
+    );
     rmSync(join(folder, 'eth0-00009.pcapng'));
     await record({ maxPackets: 10, keep: 3 }, [requests(100, 115)]);
     assert.deepEqual(ours(), ['eth0-00010.pcapng', 'eth0-00011.pcapng', 'eth0-00012.pcapng']);
@@ -401,7 +421,10 @@ describe('PreTrigger', function () {
     await done;
     const files = readdirSync(folder).filter((name) => name.startsWith('alarm'));
     assert.equal(files.length, 4);
-    assert.deepEqual(files.sort().flatMap((name) => numbersIn(join(folder, name))), [...range(90, 105), ...range(190, 205)]);
+    assert.deepEqual(
+      files.sort().flatMap((name) => numbersIn(join(folder, name))),
+      [...range(90, 105), ...range(190, 205)],
+    );
     for (const name of files) for await (const batch of readPcap(join(folder, name))) assert.equal(batch.interface, 'eth0');
   });
 });

@@ -53,7 +53,10 @@ function nine(time: string): string {
 
 /** Every packet as tcpdump copies it, times to the nanosecond. Throws when tcpdump does not read the file. */
 export function tcpdumpCopy(file: string): SeenPacket[] {
-  const copy = execFileSync('tcpdump', ['-r', file, '--nano', '-Z', 'root', '-w', '-'], { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
+  const copy = execFileSync('tcpdump', ['-r', file, '--nano', '-Z', 'root', '-w', '-'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 1 << 28,
+  });
   const packets: SeenPacket[] = [];
   for (let at = 24; at < copy.length; at += 16 + copy.readUInt32LE(at + 8))
     packets.push({

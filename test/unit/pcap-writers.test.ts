@@ -41,7 +41,8 @@ async function written(writer: Duplex, inputs: readonly CaptureFileInput[]): Pro
 
 async function packetsOf(file: Uint8Array): Promise<[string, string, bigint][]> {
   const list: [string, string, bigint][] = [];
-  for await (const batch of readPcap(file)) for (const packet of batch) list.push([batch.interface, digest(packet.data), packet.timestampNs]);
+  for await (const batch of readPcap(file))
+    for (const packet of batch) list.push([batch.interface, digest(packet.data), packet.timestampNs]);
   return list;
 }
 
@@ -51,7 +52,14 @@ function borrowed(from: PacketBatch): PacketBatch {
   const header = new Uint32Array(HEADER_WORDS);
   header[Header.Count] = from.length;
   header[Header.ByteLength] = from.byteLength;
-  return new PacketBatch({ header, index, bytes: bytes as Buffer, interface: from.interface, linkType: 1, release: () => bytes.fill(0xdd) });
+  return new PacketBatch({
+    header,
+    index,
+    bytes: bytes as Buffer,
+    interface: from.interface,
+    linkType: 1,
+    release: () => bytes.fill(0xdd),
+  });
 }
 
 describe('PcapWriter and PcapngWriter', () => {
@@ -175,8 +183,12 @@ describe('PcapWriter and PcapngWriter', () => {
     });
     await assert.rejects(written(new PcapWriter({ linkType: 127 }), [batches[0]!]), { kind: 'Config' });
     assert.match(output('capinfos', ['-E', keep('radio.pcap', await written(new PcapWriter(), [radio]))]), /802\.11 plus radiotap/);
-    assert.match(output('capinfos', ['-E', keep('none.pcap', await written(new PcapWriter({ linkType: 127 }), []))]), /802\.11 plus radiotap/);
-    for (const linkType of [-1, 65_536, 1.5, NaN]) assert.throws(() => new PcapWriter({ linkType }), { kind: 'Config', option: 'linkType' });
+    assert.match(
+      output('capinfos', ['-E', keep('none.pcap', await written(new PcapWriter({ linkType: 127 }), []))]),
+      /802\.11 plus radiotap/,
+    );
+    for (const linkType of [-1, 65_536, 1.5, NaN])
+      assert.throws(() => new PcapWriter({ linkType }), { kind: 'Config', option: 'linkType' });
     for (const snapLen of [-1, 0.5, 2 ** 24 + 1, NaN])
       for (const make of [() => new PcapWriter({ snapLen }), () => new PcapngWriter({ snapLen })])
         assert.throws(make, { kind: 'Config', option: 'snapLen' });
@@ -220,7 +232,14 @@ describe('PcapWriter and PcapngWriter', () => {
         ]),
         sent
           .slice(0, 60)
-          .map((packet, i) => [seconds(packet.timestampNs), names[Math.floor(i / 10)], ...flags[packet.direction], lost[i], `10.1.0.${i}`, undefined]),
+          .map((packet, i) => [
+            seconds(packet.timestampNs),
+            names[Math.floor(i / 10)],
+            ...flags[packet.direction],
+            lost[i],
+            `10.1.0.${i}`,
+            undefined,
+          ]),
       );
     });
 
@@ -230,7 +249,10 @@ describe('PcapWriter and PcapngWriter', () => {
       assert.match(text, /Capture comment: +made by hand/);
       assert.match(text, /Number of interfaces in file: 3/);
       assert.deepEqual(
-        Array.from(text.matchAll(/Name = (\S+)|Time precision = (.*)|Number of stat entries = (\d+)|Number of packets = (\d+)/g), ([hit]) => hit),
+        Array.from(
+          text.matchAll(/Name = (\S+)|Time precision = (.*)|Number of stat entries = (\d+)|Number of packets = (\d+)/g),
+          ([hit]) => hit,
+        ),
         [
           ...['Name = eth0', 'Time precision = nanoseconds (9)', 'Number of stat entries = 2', 'Number of packets = 30'],
           ...['Name = eth1', 'Time precision = nanoseconds (9)', 'Number of stat entries = 2', 'Number of packets = 20'],
@@ -243,7 +265,10 @@ describe('PcapWriter and PcapngWriter', () => {
       // tshark lists blocks of its own accord only in its two-pass file-format view.
       const option = 'pcapng.options.option.data.interface';
       const [blocks] = tshark(file, [`${option}.received`, `${option}.dropped`], ['-X', 'read_format:MIME Files Format']);
-      assert.deepEqual(blocks, { [`${option}.received`]: ['30', '0', '100', String(2 ** 40 + 5)], [`${option}.dropped`]: ['12', '0', '50', '3'] });
+      assert.deepEqual(blocks, {
+        [`${option}.received`]: ['30', '0', '100', String(2 ** 40 + 5)],
+        [`${option}.dropped`]: ['12', '0', '50', '3'],
+      });
     });
 
     it('readPcap reads the counters back', async () => {

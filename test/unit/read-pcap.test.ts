@@ -17,7 +17,10 @@ interface Reading {
 }
 
 const factsOf = (batch: PacketBatch): string[] =>
-  Array.from(batch, (packet) => `${batch.interface} ${packet.timestampNs} ${packet.originalLength} ${packet.direction} ${packet.data.toString('hex')}`);
+  Array.from(
+    batch,
+    (packet) => `${batch.interface} ${packet.timestampNs} ${packet.originalLength} ${packet.direction} ${packet.data.toString('hex')}`,
+  );
 
 /** All of an input: the packets, and the error that came after them. */
 async function read(input: PcapInput): Promise<Reading> {
