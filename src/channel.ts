@@ -7,7 +7,9 @@ import { WaitList, type WaitOptions } from './async/wait-list';
 import { ChannelQueue } from './channel-queue';
 import { readChannelStats, ChannelStats } from './channel-stats';
 import { NetringError } from './errors';
+import { keepLedger, type CaptureLedger } from './ledger';
 import { assertLinkType } from './link-types';
+import { channels } from './metrics/books';
 import { native, PortState, type NativeCaptureGeometry, type NativeChannel } from './native';
 import type { CaptureOptions } from './options/generated/builders';
 import { resolveCapture, toNativeCaptureConfig } from './options/validate';
@@ -30,6 +32,8 @@ const BATCHES_PER_TURN = 8;
 export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements AsyncIterable<OwnedPacket>, AsyncDisposable, Disposable {
   /** Packets that may wait in the queue. */
   readonly capacity: number;
+  /** @internal The name that it was opened by, whatever the interface is called now. */
+  readonly openedAs: string;
   /** The ring as the kernel gave it, and the id of the fanout group. */
   readonly geometry: NativeCaptureGeometry;
   /** Options that were honoured only in part. */
@@ -64,7 +68,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
       throw new RangeError(`capacity ${String(capacity)} is not an integer from 1 to ${MOST_CAPACITY}`);
     const { settings, warnings } = resolveCapture(options, native().pageSize);
     this.capacity = capacity;
-    this.#interfaceName = settings.interface;
+    this.#interfaceName = this.openedAs = settings.interface;
     this.#native = new (native().Channel)(toNativeCaptureConfig(settings), capacity);
     try {
       this.geometry = this.#native.geometry;
@@ -78,6 +82,8 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
       this.#native.close();
       throw error;
     }
+    keepLedger(this, { ledger: () => this.#ledger() });
+    channels.open(this);
   }
 
   /** The socket's file descriptor; -1 after `close`. */
@@ -202,6 +208,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     const { packets, bytes, received, drops, freezes } = this.cumulativeStats();
     this.#last = new ChannelStats({ packets, bytes, received, drops, freezes, dropped: received - drops - packets, waiting: 0 });
     this.#native.close();
+    channels.close(this);
     this.#stop(`the channel on ${this.#interfaceName} was closed`);
     if (this.#stopped !== undefined) this.#draining.fail(this.#stopped);
   }
@@ -213,6 +220,12 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();
+  }
+
+  #ledger(): CaptureLedger {
+    const { packets, dropped, received, drops } = this.cumulativeStats();
+    const account = { wire: received, delivered: packets, drops, shed: dropped };
+    return { received: { ...account, waiting: received - packets - drops - dropped } };
   }
 
   get #closed(): boolean {

@@ -10,6 +10,7 @@ import type { XdpStream } from './async/xdp-stream';
 import type { Bridge } from './bridge';
 import type { BridgeDirectionStats } from './bridge-stats';
 import type { Capture } from './capture';
+import type { ChannelCapture } from './channel';
 import type { Injector } from './injector';
 import type { InjectorStats } from './injector-stats';
 import type { CaptureStats } from './stats';
@@ -27,7 +28,7 @@ export interface ReceivedAccount {
   readonly delivered: number;
   /** Dropped by the kernel. AF_PACKET: `tp_drops`. AF_XDP: `rx_dropped` + `rx_ring_full` of XDP_STATISTICS. */
   readonly drops: number;
-  /** Taken into the ring and not handed out: refused there by a filter that was set later, or still in it at `close`. */
+  /** Taken into the ring and not handed out: refused there by a filter that was set later, without room in a channel's queue, or left at `close`. */
   readonly shed: number;
   /** In the ring now. AF_PACKET: `wire` less the rest. AF_XDP: read off the rings. */
   readonly waiting: number;
@@ -104,7 +105,7 @@ export function shareLedger(shell: object, source: object): void {
  *
  * Throws TypeError for what is no handle of this library.
  */
-export function ledger(handle: Capture | AsyncCapture | PacketStream): CaptureLedger;
+export function ledger(handle: Capture | AsyncCapture | PacketStream | ChannelCapture): CaptureLedger;
 export function ledger(handle: Injector | AsyncInjector): InjectorLedger;
 export function ledger(handle: XdpSocket | AsyncXdpSocket | XdpStream): XdpLedger;
 export function ledger(handle: Bridge): BridgeLedger;
@@ -115,7 +116,7 @@ export function ledger(handle: object): Ledger {
 function ledgerOf(handle: object): Ledger {
   const keeper = keepers.get(handle);
   if (keeper === undefined)
-    throw new TypeError('ledger() takes a Capture, an Injector, an XdpSocket, a Bridge, or a shell or stream of one');
+    throw new TypeError('ledger() takes a Capture, a ChannelCapture, an Injector, an XdpSocket, a Bridge, or a shell or stream of one');
   return keeper.ledger();
 }
 

@@ -66,11 +66,16 @@ async function disk(bench, folder) {
   const path = join(folder, 'recorded');
   const tcpdump = ['tcpdump', '-i', network.far, '-w', path, '-B', `${64 * 1024}`, '-s', '2048', '-Z', 'root', '--nano', '-nn'];
   const recorders = new Map([['tcpdump -w', tcpdump]]);
-  for (const format of FORMATS) recorders.set(`capture | ${format} writer`, [...script('record'), network.far, path, RING, format]);
+  for (const format of FORMATS)
+    for (const [way, name] of [
+      ['stream', `${format} writer | file stream`],
+      ['file', `RotatingWriter, ${format}`],
+    ])
+      recorders.set(name, [...script('record'), network.far, path, RING, format, way]);
   const results = {};
   for (const length of LENGTHS) {
     const measured = await interleave(bench, `${length}-byte frames to disk`, recorders, (command) =>
-      recorded(network.reader(...command), path, (count) => generate.send(length, count, TRAFFIC[length].rate), TRAFFIC[length]),
+      recorded(network.reader(...command), folder, (count) => generate.send(length, count, TRAFFIC[length].rate), TRAFFIC[length]),
     );
     const reference = median((measured.get('tcpdump -w') ?? []).map(({ cpuNs, packets }) => cpuNs / packets));
     const rows = [...measured].map(([name, runs]) => {
@@ -84,7 +89,7 @@ async function disk(bench, folder) {
 }
 
 /** Starts a recorder, sends it traffic, and gives what it recorded of it and the CPU time that took. */
-async function recorded(command, path, send, { count, warmUp }) {
+async function recorded(command, folder, send, { count, warmUp }) {
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (text) => (said += text));
@@ -93,10 +98,10 @@ async function recorded(command, path, send, { count, warmUp }) {
     for (const deadline = Date.now() + READY_MS; !said.includes('listening on'); await delay(10))
       if (Date.now() > deadline || child.exitCode !== null) throw new Error(`does not record: ${said}`);
     const before = await send(warmUp);
-    await written(path);
+    await written(folder);
     const cpu = cpuNs(child.pid);
     const made = await send(count);
-    await written(path);
+    await written(folder);
     const used = cpuNs(child.pid) - cpu;
     child.kill('SIGINT');
     await closed;
@@ -108,10 +113,10 @@ async function recorded(command, path, send, { count, warmUp }) {
   }
 }
 
-/** Waits until the file grows no more. */
-async function written(path) {
+/** Waits until no file grows any more. */
+async function written(folder) {
   for (let before = -1; ;) {
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const size = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
     if (size === before) return;
     before = size;
     await delay(400);

@@ -55,9 +55,13 @@ async function show(file: string): Promise<void> {
   const reader = readPcap(file);
   for await (const batch of reader)
     for (const { timestamp, direction, length, originalLength } of batch)
-      console.log(`${timestamp.sec}.${String(timestamp.nsec).padStart(9, '0')} ${batch.interface || '-'} ${direction} ${length}/${originalLength} bytes`);
+      console.log(
+        `${timestamp.sec}.${String(timestamp.nsec).padStart(9, '0')} ${batch.interface || '-'} ${direction} ${length}/${originalLength} bytes`,
+      );
   for (const { name, statistics } of reader.interfaces)
-    console.log(`${name || '-'}: ${statistics === undefined ? 'no counters' : `received ${statistics.received}, lost ${statistics.drops}`}`);
+    console.log(
+      `${name || '-'}: ${statistics === undefined ? 'no counters' : `received ${statistics.received}, lost ${statistics.drops}`}`,
+    );
 }
 
 async function again(file: string, interfaceName: string, speed = '1', loop = '1'): Promise<void> {

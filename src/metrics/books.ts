@@ -1,7 +1,9 @@
 /** What is counted of each kind of handle, and under which names. Labels are the name by which a handle was opened, a queue, a direction, a cause. */
 import type { Bridge } from '../bridge';
 import type { CaptureHandle } from '../capture-handle';
+import type { ChannelCapture } from '../channel';
 import type { InjectorHandle } from '../injector-handle';
+import { ledger } from '../ledger';
 import type { BridgeDirection } from '../options/values';
 import type { XdpHandle } from '../xdp-handle';
 import { Book, type Column, type Row } from './book';
@@ -43,6 +45,23 @@ export const captures = new Book<CaptureHandle>('netring_capture_', ['iface'], C
   const { wire, delivered, drops, shed, waiting } = handle.ledger().received;
   const values = [wire, delivered, stats.bytes, drops, shed, stats.stalls, waiting, stats.bufferedBytes, 1, stats.freezes];
   return [{ labels: [handle.settings.interface], values }];
+});
+
+const CHANNEL_COLUMNS: readonly Column[] = [
+  counter('received', 'Frames that came to the socket past its filter, those the kernel dropped included'),
+  counter('packets', 'Packets handed out'),
+  counter('bytes', 'Bytes of the packets handed out, as long as they were on the wire'),
+  counter('drops', 'Frames dropped by the kernel for want of room'),
+  counter('shed', 'Packets that the queue had no room for, or that nobody had fetched at close'),
+  counter('freezes', 'Times the ring was full'),
+  gauge('waiting', 'Packets in the ring or in the queue'),
+  gauge('open', 'Open handles'),
+];
+
+export const channels = new Book<ChannelCapture>('netring_channel_', ['iface'], CHANNEL_COLUMNS, (channel) => {
+  const { bytes, freezes } = channel.cumulativeStats();
+  const { wire, delivered, drops, shed, waiting } = ledger(channel).received;
+  return [{ labels: [channel.openedAs], values: [wire, delivered, bytes, drops, shed, freezes, waiting, 1] }];
 });
 
 export const injectors = new Book<InjectorHandle>('netring_inject_', ['iface'], [...SENT, gauge('open', 'Open handles')], (handle) => {

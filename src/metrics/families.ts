@@ -1,6 +1,6 @@
 /** All metrics of the process, by name. */
 import type { Book } from './book';
-import { bridges, captures, injectors, xdpSockets } from './books';
+import { bridges, captures, channels, injectors, xdpSockets } from './books';
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export interface Family {
 /** What is asked of a book of any kind. */
 export type AnyBook = Pick<Book<object>, 'prefix' | 'labelNames' | 'columns' | 'rows'>;
 
-const books: AnyBook[] = [captures, injectors, xdpSockets, bridges];
+const books: AnyBook[] = [captures, channels, injectors, xdpSockets, bridges];
 
 /** Adds what others than the library's handles count. */
 export function addBook(book: AnyBook): void {

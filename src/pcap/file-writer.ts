@@ -103,7 +103,7 @@ export class PcapngWriter extends CaptureFileWriter<PcapngEncoder> {
 
   /** Writes the counters of all interfaces as they are when the batches before are written. They are written at the end in any case. */
   writeStatistics(): boolean {
-    return super.write(STATISTICS as never);
+    return super.write(STATISTICS);
   }
 
   /** @internal */

@@ -2,7 +2,7 @@
 import { batchLinkType, batchMemory, type PacketBatch } from '../batch';
 import { NetringError } from '../errors';
 import { RECORD_WORDS, Word } from '../native';
-import { keptLength, type FileEncoder } from './file-encoder';
+import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { FILE_HEADER, Magic, RECORD_HEADER } from './pcap-format';
 
@@ -32,7 +32,7 @@ export class PcapEncoder implements FileEncoder {
     this.#linkType = linkType;
   }
 
-  encode(batch: PacketBatch): Buffer {
+  encode(batch: PacketBatch, allocate: Allocate = Buffer.allocUnsafe): Buffer {
     const linkType = fileLinkType(batchLinkType(batch));
     this.#linkType ??= linkType;
     if (linkType !== this.#linkType)
@@ -43,7 +43,7 @@ export class PcapEncoder implements FileEncoder {
     const { index } = batchMemory(batch);
     let size = this.#length === 0 ? FILE_HEADER : 0;
     for (let i = 0; i < batch.length; i++) size += this.packetLength(index[i * RECORD_WORDS + Word.Length]!);
-    const out = Buffer.allocUnsafe(size);
+    const out = allocate(size);
     writeRecords(batch, this.#kept, out, this.#length === 0 ? this.#writeHeader(out) : 0);
     this.#length += size;
     return out;

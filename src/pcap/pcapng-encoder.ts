@@ -1,7 +1,7 @@
 /** Encodes batches as a pcapng file: little-endian, nanoseconds, several interfaces, their counters. */
 import { batchLinkType, type PacketBatch } from '../batch';
 import type { Timestamp } from '../packet';
-import { keptLength, type FileEncoder } from './file-encoder';
+import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { LossCounter, type CountersOf } from './losses';
 import {
@@ -54,14 +54,14 @@ export class PcapngEncoder implements FileEncoder {
     this.#losses = losses;
   }
 
-  encode(batch: PacketBatch): Buffer {
+  encode(batch: PacketBatch, allocate: Allocate = Buffer.allocUnsafe): Buffer {
     const known = this.#interfaces.get(keyOf(batch));
     const description = known === undefined ? this.#describe(batch) : EMPTY;
     const { id } = known ?? this.#add(batch);
     const lost = batch.length === 0 ? 0 : (this.#losses?.since(batch.interface) ?? 0);
     const before = this.#length === 0 ? this.#section.length : 0;
     const packets = packetBlocksLength(batch, this.#kept) + (lost > 0 ? LOSS_OPTION : 0);
-    const out = Buffer.allocUnsafe(before + description.length + packets);
+    const out = allocate(before + description.length + packets);
     if (before > 0) out.set(this.#section);
     out.set(description, before);
     writePacketBlocks(batch, id, out, before + description.length, this.#kept, lost);

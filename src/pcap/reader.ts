@@ -90,7 +90,7 @@ function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncItera
   return iterated(input, signal);
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- an iterable of one chunk
+ 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { isPacketBatch, sliceBatch, type PacketBatch } from '../batch';
 import { NetringError } from '../errors';
 import type { Timestamp } from '../packet';
-import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
+import { batchOf, type Allocate, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { FileNames } from './file-names';
 import { LossCounter } from './losses';
 import { endOfRoom, firstAt, shifted } from './packet-range';
@@ -47,6 +47,8 @@ interface CurrentFile extends RecordedFile {
 }
 
 const WAITING_BATCHES = 4;
+/** Bytes of memory that are kept for the next batch. */
+const MAX_SCRATCH = 4 * 1024 * 1024;
 /** Node.js fires a timer for longer than this at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -67,6 +69,13 @@ export class RotatingWriter extends Writable {
   #file: CurrentFile | undefined;
   /** What is done with files, one after the other: the timer must not close one that is being written. */
   #work: Promise<void> = Promise.resolve();
+  #scratch = Buffer.alloc(0);
+  /** What is encoded is written before anything else is, so all of it may use one memory: fresh pages cost half as much as the encoding. */
+  readonly #allocate: Allocate = (size) => {
+    if (size > MAX_SCRATCH) return Buffer.allocUnsafe(size);
+    if (size > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(size)));
+    return this.#scratch.subarray(0, size);
+  };
 
   /** Throws NetringError kind `Config`; the file system's error when the folder cannot be read. */
   constructor(options: RotatingOptions) {
@@ -133,7 +142,7 @@ export class RotatingWriter extends Writable {
         continue;
       }
       end = Math.max(end, first + 1);
-      const bytes = file.encoder.encode(sliceBatch(batch, first, end));
+      const bytes = file.encoder.encode(sliceBatch(batch, first, end), this.#allocate);
       await writeAll(file.handle, bytes);
       file.bytes += bytes.length;
       file.packets += end - first;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { ChannelCapture, type CaptureOptions, type ChannelStats, type OwnedPacket } from '@netring/node-red';
+import { ChannelCapture, ledger, metricsText, type CaptureOptions, type ChannelStats, type OwnedPacket } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
 import { footprint } from '../support/process';
 import { until } from '../support/wait';
@@ -121,6 +121,12 @@ describe('ChannelCapture', () => {
     const { received } = await witness.verdict();
     assertLedger(channel.cumulativeStats(), received);
     assert.equal(received, 5000);
+    const books = { wire: 5000, delivered: 100, drops: 0, shed: 4900, waiting: 0 };
+    assert.deepEqual(ledger(channel).received, books);
+    channel.close();
+    assert.deepEqual(ledger(channel).received, books);
+    // The series stays when the channel has ended.
+    assert.match(metricsText('prometheus'), new RegExp(`^netring_channel_shed_total{iface="${wire.a}"} 4900$`, 'm'));
   });
 
   it('the capacity counts packets that nobody has got, wherever they are', async () => {

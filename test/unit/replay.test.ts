@@ -185,7 +185,7 @@ describe('replay', () => {
     ];
     const sink = new Sink();
     for (const [options, option] of wrong)
-      await assert.rejects(replay([requests(0, 5)], sink, options as ReplayOptions), { name: 'NetringError', kind: 'Config', option });
+      await assert.rejects(replay([requests(0, 5)], sink, options), { name: 'NetringError', kind: 'Config', option });
     for (const source of [undefined, null, 7, {}] as unknown[]) await assert.rejects(replay(source as ReplaySource, sink), TypeError);
     assert.equal(sink.seen.length, 0);
   });
