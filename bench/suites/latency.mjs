@@ -6,7 +6,7 @@ import { median, spread, table } from '../lib/table.mjs';
 
 const LENGTH = 64;
 /** Odd, so that nothing keeps step with a timer. */
-const RATES = [193, 4903, 49_103, 200_003];
+const RATES = [193, 4903];
 const SECONDS = 3;
 const RING = { blockSize: 256 * 1024, blockCount: 64, fillRxhash: false };
 
@@ -33,7 +33,9 @@ export const latency = {
     }
     const results = [];
     for (const rate of RATES) {
-      const measured = await interleave(bench, `${rate} frames a second`, readers(bench), (command) => measure(bench, generate, rate, command));
+      const measured = await interleave(bench, `${rate} frames a second`, readers(bench), (command) =>
+        measure(bench, generate, rate, command),
+      );
       const us = (runs, field) => spread(runs.map((one) => one[field] / 1000));
       const rows = [...measured].map(([name, runs]) => [
         name,
