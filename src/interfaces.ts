@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { NetringError } from './errors';
 import { native, type NativeInterface } from './native';
-import { checkNamespace, type NamespaceOptions } from './network-namespace';
+import { checkNamespace, nativeNamespace, type NamespaceOptions } from './network-namespace';
 
 /** RFC 2863; linux/if.h numbers them in this order. */
 const OPER_STATES = ['unknown', 'not-present', 'down', 'lower-layer-down', 'testing', 'dormant', 'up'] as const;
@@ -34,7 +34,7 @@ const IFF_LOOPBACK = 1 << 3;
  */
 export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
   return native()
-    .interfaces(checkNamespace(options))
+    .interfaces(nativeNamespace(checkNamespace(options.netns ?? '')))
     .map((entry) => ({
       ...entry,
       operState: OPER_STATES[entry.operState] ?? 'unknown',

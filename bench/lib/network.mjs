@@ -55,7 +55,7 @@ export class Network {
   sender = (...command) => this.#inside(0, command);
 
   /** The command that runs a program where frames are read. */
-  reader = (...command) => this.#inside(1, command);
+  reader = (...command) => this.#inside(1, ['chrt', '-f', '10', ...command]);
 
   /** GRO makes the far end poll (NAPI), which frames of the kernel's own generator need; a plain veth pair has it off. */
   setPolling(on) {

@@ -11,9 +11,9 @@ namespace netring {
 namespace {
 
 struct Visit {
-  int fd;
-  void (*work)(void*);
-  void* context;
+  int fd = -1;
+  void (*work)(void*) = nullptr;
+  void* context = nullptr;
   Status status;
 };
 

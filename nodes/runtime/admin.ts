@@ -28,10 +28,17 @@ export function registerAdminRoutes(api: AdminApi): void {
   httpAdmin.get(
     '/netring/interfaces',
     auth.needsPermission('netring.read'),
-    answer(() => interfaces()),
+    // It makes the process open what the path names.
+    whenAsked('netns', auth.needsPermission('netring.write')),
+    answer(({ query }) => (typeof query['netns'] === 'string' ? interfaces({ netns: query['netns'] }) : interfaces())),
   );
   httpAdmin.get('/netring/metrics', auth.needsPermission('netring.read'), metricsHandler);
   httpAdmin.post('/netring/filter', auth.needsPermission('netring.write'), answer(checkFilter));
+}
+
+/** Applies a handler only to requests that have the parameter. */
+function whenAsked(parameter: string, handler: RequestHandler): RequestHandler {
+  return (request, response, next): unknown => (request.query[parameter] === undefined ? next() : handler(request, response, next));
 }
 
 function answer(handle: (request: Request) => unknown): RequestHandler {

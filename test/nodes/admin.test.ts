@@ -72,6 +72,6 @@ describe('admin routes', () => {
     registerAdminRoutes({ httpAdmin, auth });
     registerAdminRoutes({ httpAdmin, auth });
     assert.deepEqual(routes, ['get /netring/interfaces', 'get /netring/metrics', 'post /netring/filter']);
-    assert.deepEqual(asked, ['netring.read', 'netring.read', 'netring.write']);
+    assert.deepEqual(asked, ['netring.read', 'netring.write', 'netring.read', 'netring.write']);
   });
 });
