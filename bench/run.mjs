@@ -18,6 +18,7 @@ import { channel } from './suites/channel.mjs';
 import { latency } from './suites/latency.mjs';
 import { decode } from './suites/decode.mjs';
 import { pcap } from './suites/pcap.mjs';
+import { filter } from './suites/filter.mjs';
 import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 import { xdpRx, xdpTx } from './suites/xdp.mjs';
@@ -49,6 +50,7 @@ const suites = {
   bridge,
   'bridge-soak': bridgeSoak,
   pcap,
+  filter,
   idle,
   stall,
   hoard,

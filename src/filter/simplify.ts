@@ -6,7 +6,7 @@ import { inOrder } from './order';
 import { type ValueIds } from './value-ids';
 
 /** How many steps back are looked at: enough for what people write, and a bound for what machines do. */
-const MEMORY = 256;
+const MEMORY = 64;
 
 /** The outcome of a test on the way to a block, newest first. */
 interface Fact {

@@ -294,6 +294,8 @@ tcp[4:4] > 0x80000000
 tcp[12] & 0xf0 > 0x50
 tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420
 tcp[tcp[12] >> 4] = 0
+tcp[0] < 10 and tcp[tcp[12] >> 4] < 200 and tcp[3] < 100
+tcp[0] < 10 and tcp[0:2] < tcp[2:2] and tcp[3] < 100
 udp[4:2] >= 100
 udp[0:2] & 1 = 0
 icmp[icmptype] = icmp-echo

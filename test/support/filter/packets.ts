@@ -143,7 +143,7 @@ function llcBody(random: Random): number[] {
     ],
     () => random.bytes(20),
   ])();
-  return [...word(random.chance(80) ? body.length : random.below(1502)), ...body];
+  return [...word(random.chance(70) ? body.length : random.of([0, 1500, 1501, 1502, random.below(1502)])), ...body];
 }
 
 function ipv4(
@@ -153,7 +153,7 @@ function ipv4(
   const options = random.chance(20) ? random.below(11) : 0;
   // A header that says it is shorter than a header can be.
   const words = random.chance(4) ? random.below(5) : 5 + options;
-  const fragment = random.chance(20) ? random.of([0x2000, 0x0001, 0x2001, 0x1fff, 0x00b9]) : random.of([0, 0x4000]);
+  const fragment = random.chance(20) ? random.of([0x2000, 0x0001, 0x2001, 0x1fff, 0x1000, 0x00b9]) : random.of([0, 0x4000]);
   const body = transport(random, protocol);
   return [
     ((random.chance(95) ? 4 : random.below(16)) << 4) | words,
