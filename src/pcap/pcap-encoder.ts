@@ -32,7 +32,7 @@ export class PcapEncoder implements FileEncoder {
     this.#linkType = linkType;
   }
 
-  encode(batch: PacketBatch, allocate: Allocate = Buffer.allocUnsafe): Buffer {
+  encode(batch: PacketBatch, allocate: Allocate = (size) => Buffer.allocUnsafe(size)): Buffer {
     const linkType = fileLinkType(batchLinkType(batch));
     this.#linkType ??= linkType;
     if (linkType !== this.#linkType)

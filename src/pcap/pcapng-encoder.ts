@@ -54,7 +54,7 @@ export class PcapngEncoder implements FileEncoder {
     this.#losses = losses;
   }
 
-  encode(batch: PacketBatch, allocate: Allocate = Buffer.allocUnsafe): Buffer {
+  encode(batch: PacketBatch, allocate: Allocate = (size) => Buffer.allocUnsafe(size)): Buffer {
     const known = this.#interfaces.get(keyOf(batch));
     const description = known === undefined ? this.#describe(batch) : EMPTY;
     const { id } = known ?? this.#add(batch);

@@ -90,7 +90,6 @@ function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncItera
   return iterated(input, signal);
 }
 
- 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
