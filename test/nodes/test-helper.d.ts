@@ -7,6 +7,7 @@ declare module 'node-red-node-test-helper' {
   }
   interface Request extends PromiseLike<Response> {
     send(body: string | object): Request;
+    query(parameters: object): Request;
     set(name: string, value: string): Request;
   }
   const helper: {

@@ -29,7 +29,9 @@ describe('options: builders', () => {
       .fanout('hash', 7)
       .fanoutFlags('defrag', 'rollover')
       .filter('1,6 0 0 4')
-      .maxBufferedBytes(1 << 20);
+      .maxBufferedBytes(1 << 20)
+      .latency('immediate')
+      .netns('blue');
     assert.equal(chained, builder);
     assert.deepEqual(builder.options, {
       interface: 'eth0',
@@ -53,6 +55,8 @@ describe('options: builders', () => {
       fanoutFlags: ['defrag', 'rollover'],
       filter: '1,6 0 0 4',
       maxBufferedBytes: 1 << 20,
+      latency: 'immediate',
+      netns: 'blue',
     });
     assert.deepEqual(Object.keys(builder.options).sort(), Object.keys(capture({}).settings).sort(), 'a setter for every option');
 
@@ -93,6 +97,9 @@ describe('options: what the native core takes', () => {
     );
     assert.deepEqual(config, {
       interface: 'eth0',
+      netns: '',
+      netnsPath: '',
+      immediate: false,
       blockSize: 262144,
       blockCount: 64,
       frameSize: 2048,
@@ -145,6 +152,8 @@ describe('options: what the native core takes', () => {
   it('passes on the settings of an injector', () => {
     assert.deepEqual(toNativeInjectorConfig(injector({ qdiscBypass: true }).settings), {
       interface: 'eth0',
+      netns: '',
+      netnsPath: '',
       frameSize: 2048,
       frameCount: 256,
       qdiscBypass: true,

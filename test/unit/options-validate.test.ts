@@ -256,6 +256,8 @@ describe('options: defaults and profiles', () => {
   it("a capture has netring's defaults", () => {
     assert.deepEqual(capture({}).settings, {
       interface: 'eth0',
+      netns: '',
+      latency: 'block',
       profile: null,
       blockSize: 4194304,
       blockCount: 64,
@@ -280,7 +282,7 @@ describe('options: defaults and profiles', () => {
   });
 
   it("an injector has netring's defaults", () => {
-    assert.deepEqual(injector({}).settings, { interface: 'eth0', frameSize: 2048, frameCount: 256, qdiscBypass: false });
+    assert.deepEqual(injector({}).settings, { interface: 'eth0', netns: '', frameSize: 2048, frameCount: 256, qdiscBypass: false });
   });
 
   const SIZES: Record<RingProfile, [blockSize: number, blockCount: number, frameSize: number, blockTimeoutMs: number]> = {
