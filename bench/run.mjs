@@ -19,7 +19,21 @@ import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 import { xdpRx, xdpTx } from './suites/xdp.mjs';
 
-const suites = { rx, paced, latency, tx, million, 'xdp-rx': xdpRx, 'xdp-tx': xdpTx, bridge, 'bridge-soak': bridgeSoak, idle, stall, hoard, soak };
+const suites = {
+  rx,
+  paced,
+  latency,
+  tx,
+  million,
+  'xdp-rx': xdpRx,
+  'xdp-tx': xdpTx,
+  bridge,
+  'bridge-soak': bridgeSoak,
+  idle,
+  stall,
+  hoard,
+  soak,
+};
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in suites));

@@ -26,7 +26,7 @@ function createController(node: FlowNode, config: NodeDef): InjectController {
     { ...own, interface: name },
     {
       open: () => openInjector(options),
-      holdsDefaultRoute: (held) => interfaceInfo(held).defaultRoute,
+      holdsDefaultRoute: (held) => interfaceInfo(held, { netns: options.netns ?? '' }).defaultRoute,
       status: statusSetter(node),
       log: logOf(node),
     },

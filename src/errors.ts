@@ -105,7 +105,11 @@ function namespaceError(step: string, code: string, netns: string, details: Erro
   if (code === 'EINVAL') return NetringError.config(`netns ${JSON.stringify(netns)} is no network namespace`, 'netns');
   if (code === 'EACCES') return new NetringError('PermissionDenied', `no access to the network namespace ${netns}`, details);
   if (code === 'EPERM')
-    return new NetringError('PermissionDenied', `insufficient privileges (need CAP_SYS_ADMIN to enter the network namespace ${netns})`, details);
+    return new NetringError(
+      'PermissionDenied',
+      `insufficient privileges (need CAP_SYS_ADMIN to enter the network namespace ${netns})`,
+      details,
+    );
   return new NetringError('Io', `${step} failed for the network namespace ${netns}: ${code}`, details);
 }
 

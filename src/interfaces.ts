@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { NetringError } from './errors';
 import { native, type NativeInterface } from './native';
-import { checkNamespace, type NamespaceOptions } from './network-namespace';
+import { checkNamespace, nativeNamespace, type NamespaceOptions } from './network-namespace';
 
 /** One interface: its index, MTU in bytes, speed in Mbit/s (0 unknown), receive queues, and what goes through it. */
 export interface InterfaceInfo extends NativeInterface {
@@ -20,7 +20,7 @@ const IFF_LOOPBACK = 1 << 3;
  */
 export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
   return native()
-    .interfaces(checkNamespace(options))
+    .interfaces(nativeNamespace(checkNamespace(options.netns ?? '')))
     .map((entry) => ({
       ...entry,
       up: (entry.flags & IFF_UP) !== 0 && entry.carrier,
@@ -32,7 +32,8 @@ export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
 export function interfaceInfo(name: string, options: NamespaceOptions = {}): InterfaceInfo {
   if (typeof name !== 'string') throw new TypeError(`the interface name must be a string, got ${typeof name}`);
   const found = interfaces(options).find((entry) => entry.name === name);
-  if (found === undefined) throw NetringError.fromNative({
+  if (found === undefined)
+    throw NetringError.fromNative({
       errno: constants.errno.ENODEV,
       step: 'if_nametoindex',
       interface: name,

@@ -1,7 +1,7 @@
 /** Network namespaces other than that of the process, and how one is named. */
 import { NetringError } from './errors';
 import type { NativeNamespace } from './native';
-import { namespaceProblem } from './options/rules';
+import { fill, namespaceProblem } from './options/rules';
 
 /** Where interfaces are looked for. */
 export interface NamespaceOptions {
@@ -14,13 +14,14 @@ export function nativeNamespace(netns: string): NativeNamespace {
   return { netns, netnsPath: pathOf(netns) };
 }
 
-/** @internal The same of what a caller has given. Throws `NetringError` kind `Config`. */
-export function checkNamespace(options: NamespaceOptions): NativeNamespace {
-  const { netns = '' } = options;
-  if (typeof netns !== 'string' && typeof netns !== 'number') throw new TypeError(`netns must be a string or a number, got ${typeof netns}`);
-  const problem = netns === '' ? null : namespaceProblem(String(netns), 'netns');
+/** @internal What names a namespace, as text. Throws `NetringError` kind `Config`. */
+export function checkNamespace(netns: unknown): string {
+  if (netns === '') return netns;
+  if (typeof netns !== 'string' && !(Number.isInteger(netns) && Number(netns) > 0))
+    throw NetringError.config(`netns ${fill('{netns}', { netns })} is neither a string nor the id of a process`, 'netns');
+  const problem = namespaceProblem(String(netns), 'netns');
   if (problem !== null) throw NetringError.config(problem, 'netns');
-  return nativeNamespace(String(netns));
+  return String(netns);
 }
 
 function pathOf(netns: string): string {

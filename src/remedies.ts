@@ -189,7 +189,8 @@ function addressFamily(step: string, { kind, unit }: EnvironmentFacts): string {
   return `${family} is refused\n${dropIn(unit, [`RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_PACKET AF_NETLINK${family === 'AF_XDP' ? ' AF_XDP' : ''}`])}`;
 }
 
-const mayMovePointers = ({ effective }: EnvironmentFacts): boolean => (effective & ((1n << CAPABILITY_BIT.PERFMON) | (1n << CAPABILITY_BIT.SYS_ADMIN))) !== 0n;
+const mayMovePointers = ({ effective }: EnvironmentFacts): boolean =>
+  (effective & ((1n << CAPABILITY_BIT.PERFMON) | (1n << CAPABILITY_BIT.SYS_ADMIN))) !== 0n;
 
 function permission(capability: Capability, facts: EnvironmentFacts): string {
   return [

@@ -95,8 +95,10 @@ int main(int argc, char** argv) {
   const int ring = strcmp(argv[1], "v2") == 0;
   reader.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (reader.fd < 0) die("socket");
-  if (ring) open_ring();
-  else open_queue();
+  if (ring)
+    open_ring();
+  else
+    open_queue();
   const struct sockaddr_ll address = {
       .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = interface_index(argv[2])};
   if (bind(reader.fd, (const struct sockaddr*)&address, sizeof address) != 0) die("bind");

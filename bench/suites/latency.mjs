@@ -33,7 +33,9 @@ export const latency = {
     }
     const results = [];
     for (const rate of RATES) {
-      const measured = await interleave(bench, `${rate} frames a second`, readers(bench), (command) => measure(bench, generate, rate, command));
+      const measured = await interleave(bench, `${rate} frames a second`, readers(bench), (command) =>
+        measure(bench, generate, rate, command),
+      );
       const us = (runs, field) => spread(runs.map((one) => one[field] / 1000));
       const rows = [...measured].map(([name, runs]) => [
         name,

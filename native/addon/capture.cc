@@ -61,9 +61,8 @@ bool CaptureWrap::read_config(const Napi::Object& object, CaptureConfig* config)
   if (!reader.read("interface", &config->interface) || !reader.read("blockSize", &config->block_size) ||
       !reader.read("blockCount", &config->block_count) || !reader.read("frameSize", &config->frame_size) ||
       !reader.read("snapLen", &config->snap_len) || !reader.read("blockTimeoutMs", &config->block_timeout_ms) ||
-      !reader.read("immediate", &config->immediate) ||
-      !reader.read("fillRxhash", &config->fill_rxhash) || !reader.read("promiscuous", &config->promiscuous) ||
-      !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
+      !reader.read("immediate", &config->immediate) || !reader.read("fillRxhash", &config->fill_rxhash) ||
+      !reader.read("promiscuous", &config->promiscuous) || !reader.read("ignoreOutgoing", &config->ignore_outgoing) ||
       !reader.read("busyPollUs", &config->busy_poll_us, INT32_MAX) || !reader.read("reuseport", &config->reuseport) ||
       !reader.read("rcvbuf", &config->rcvbuf, INT32_MAX) || !reader.read("rcvbufForce", &config->rcvbuf_force) ||
       !reader.read("timestampFlags", &config->timestamp_flags, INT32_MAX) ||
@@ -114,9 +113,7 @@ Napi::Value CaptureWrap::link_up(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), capture_ && !capture_->link().gone() && capture_->link().info().up());
 }
 
-bool CaptureWrap::make_index(Napi::Env env) {
-  return lease_.make_index(env, capture_->ring().most_packets());
-}
+bool CaptureWrap::make_index(Napi::Env env) { return lease_.make_index(env, capture_->ring().most_packets()); }
 
 Napi::Value CaptureWrap::header(const Napi::CallbackInfo& info) {
   if (opened(info.Env()) == nullptr || !make_index(info.Env())) return info.Env().Undefined();

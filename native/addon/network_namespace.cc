@@ -11,9 +11,9 @@ namespace netring {
 namespace {
 
 struct Visit {
-  int fd;
-  void (*work)(void*);
-  void* context;
+  int fd = -1;
+  void (*work)(void*) = nullptr;
+  void* context = nullptr;
   Status status;
 };
 
@@ -33,8 +33,7 @@ Status run_in_namespace(const std::string& path, void (*work)(void*), void* cont
   Visit visit{fd.get(), work, context, {}};
   // libuv's, because a binary that asks for pthread_create itself runs on no glibc older than the one it was built on.
   uv_thread_t thread{};
-  if (const int error = uv_thread_create(&thread, &run_visit, &visit); error != 0)
-    return {-error, "pthread_create"};
+  if (const int error = uv_thread_create(&thread, &run_visit, &visit); error != 0) return {-error, "pthread_create"};
   uv_thread_join(&thread);
   return visit.status;
 }

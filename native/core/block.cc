@@ -24,9 +24,7 @@ struct BlockPacket {
   bool has_tag() const { return (status() & TP_STATUS_VLAN_VALID) != 0; }
   uint16_t tci() const { return static_cast<uint16_t>(header->hv1.tp_vlan_tci); }
   uint16_t tpid() const { return (status() & TP_STATUS_VLAN_TPID_VALID) != 0 ? header->hv1.tp_vlan_tpid : ETH_P_8021Q; }
-  uint32_t room_before() const {
-    return static_cast<uint32_t>(header->tp_mac) - kAddressOffset - sizeof(sockaddr_ll);
-  }
+  uint32_t room_before() const { return static_cast<uint32_t>(header->tp_mac) - kAddressOffset - sizeof(sockaddr_ll); }
 };
 
 // Hands every packet of a block that can be read safely to `visit`, which returns false to end the walk.

@@ -41,7 +41,8 @@ WaitingBatch BlockRing::waiting() {
     // The block's own length is a bound for header, records and frames together, because what the kernel puts before
     // each frame is longer than a record and the re-inserted tag.
     if (block->hdr.bh1.num_pkts != 0)
-      return {packets_in_block(block, request_.tp_block_size), std::min(block->hdr.bh1.blk_len, request_.tp_block_size)};
+      return {packets_in_block(block, request_.tp_block_size),
+              std::min(block->hdr.bh1.blk_len, request_.tp_block_size)};
     release();
   }
   return {};

@@ -92,14 +92,14 @@ bool Capture::ignores_outgoing(const CaptureConfig& config) const {
 
 Result<std::unique_ptr<ReceiveRing>> Capture::open_ring(const CaptureConfig& config) {
   if (!config.immediate)
-    return BlockRing::open(socket_.get(),
-                           {config.block_size, config.block_count, config.frame_size, config.block_timeout_ms,
-                            config.fill_rxhash},
-                           &warnings_);
-  return SlotRing::open(socket_.get(),
-                        {config.block_size, config.block_count, config.frame_size, config.snap_len, config.rcvbuf != 0,
-                         config.filter},
-                        &warnings_);
+    return BlockRing::open(
+        socket_.get(),
+        {config.block_size, config.block_count, config.frame_size, config.block_timeout_ms, config.fill_rxhash},
+        &warnings_);
+  return SlotRing::open(
+      socket_.get(),
+      {config.block_size, config.block_count, config.frame_size, config.snap_len, config.rcvbuf != 0, config.filter},
+      &warnings_);
 }
 
 Status Capture::join_fanout(const CaptureConfig& config) {

@@ -92,8 +92,8 @@ class Capture {
   RingReader reader() const;
   uint32_t count(const BatchCount& read);
 
-  // Destroyed in reverse order: the ring's mapping before the socket, which stays alive in the kernel, promiscuous and filling
-  // the ring, until both are gone.
+  // Destroyed in reverse order: the ring's mapping before the socket, which stays alive in the kernel, promiscuous and
+  // filling the ring, until both are gone.
   LinkWatch link_;
   UniqueFd socket_;
   std::unique_ptr<ReceiveRing> ring_;

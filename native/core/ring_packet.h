@@ -36,7 +36,7 @@ struct BatchCount {
   uint32_t packets = 0;
   uint32_t refiltered = 0;
   uint32_t dropped = 0;  // of which the ring has only a part
-  uint64_t bytes = 0;  // captured
+  uint64_t bytes = 0;    // captured
   uint64_t original_bytes = 0;
 };
 

@@ -55,7 +55,8 @@ struct SlotPacket {
 SlotPacket packet_in(tpacket2_hdr* header, uint32_t slot_size) {
   auto* bytes = reinterpret_cast<uint8_t*>(header);
   const auto* address = reinterpret_cast<const sockaddr_ll*>(bytes + kAddressOffset);
-  if (header->tp_mac < kLeastFrameOffset || header->tp_mac > slot_size || header->tp_snaplen > slot_size - header->tp_mac)
+  if (header->tp_mac < kLeastFrameOffset || header->tp_mac > slot_size ||
+      header->tp_snaplen > slot_size - header->tp_mac)
     return {header, address, bytes + kLeastFrameOffset, 0, 0};
   return {header, address, bytes + header->tp_mac, header->tp_snaplen, header->tp_mac - kLeastFrameOffset};
 }
@@ -95,9 +96,8 @@ Result<std::unique_ptr<ReceiveRing>> SlotRing::open(int fd, SlotRingConfig confi
   // Only what is written to takes memory.
   void* lent = ::mmap(nullptr, kLentBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (lent == MAP_FAILED) return Status::failed("mmap");
-  return std::unique_ptr<ReceiveRing>(new SlotRing(fd, request, std::move(*memory),
-                                                   Mapping(static_cast<uint8_t*>(lent), kLentBytes),
-                                                   std::move(config.filter)));
+  return std::unique_ptr<ReceiveRing>(new SlotRing(
+      fd, request, std::move(*memory), Mapping(static_cast<uint8_t*>(lent), kLentBytes), std::move(config.filter)));
 }
 
 SlotRing::SlotRing(int fd, const tpacket_req3& request, Mapping memory, Mapping lent, std::vector<sock_filter> filter)
@@ -158,7 +158,8 @@ BatchCount SlotRing::copy(RingReader reader, const WaitingBatch& waiting, BatchH
       // Past the tag's place, into which the addresses are moved when there is one.
       const uint32_t room = packet.has_tag() ? kVlanTagLength : 0;
       uint8_t* frame = bytes + used + room;
-      const uint32_t taken = capacity - used > room ? take_queued(frame, capacity - used - room) : take_queued(frame, 0);
+      const uint32_t taken =
+          capacity - used > room ? take_queued(frame, capacity - used - room) : take_queued(frame, 0);
       in_place = taken > packet.length;
       if (in_place) packet = {place, packet.address, frame, taken, room};
     } else if (packet.length < place->tp_len && packet.length + place->tp_mac >= request_.tp_frame_size) {

@@ -24,9 +24,9 @@ namespace netring {
 struct SlotRingConfig {
   uint32_t block_size = 0;
   uint32_t block_count = 0;
-  uint32_t frame_size = 0;      // of a slot, at most
-  uint32_t snap_len = 0;        // shorter than a slot: so are the slots, and there are more of them
-  bool own_queue = false;       // the size of the queue has been set by the user, who then decides on the slots too
+  uint32_t frame_size = 0;  // of a slot, at most
+  uint32_t snap_len = 0;    // shorter than a slot: so are the slots, and there are more of them
+  bool own_queue = false;   // the size of the queue has been set by the user, who then decides on the slots too
   std::vector<sock_filter> filter;
 };
 

@@ -16,6 +16,7 @@ export function prepareCaptureIn(node: EditorNode): void {
   prepareProfile(node, PORTS);
   prepareFilter(node, 'filter');
   prepareFanout(node);
+  explainChoice(node, 'latency', 'capture-in.latency-about');
   explainChoice(node, 'timestampSource', 'capture-in.timestamp-about');
   explainChoice(node, 'output', 'capture-in.output-about');
   showErrors(node, 'capture-in');

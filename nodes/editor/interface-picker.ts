@@ -1,5 +1,5 @@
 /** The picker of a network interface: a list of those that are there, an environment variable, or any name typed by hand. */
-import { fieldValue, setField } from './fields';
+import { field, fieldValue, setField } from './fields';
 import { isEnvironment, speedText } from './text';
 
 /** What the admin route tells of an interface. */
@@ -43,14 +43,21 @@ export function createInterfacePicker(node: EditorNode, property: string, onPick
   picker.on('change', update);
   update();
 
-  $.getJSON('netring/interfaces')
-    .done((answer: unknown) => {
-      if (!Array.isArray(answer)) return fail(answer);
-      known = answer as InterfaceChoice[];
-      picker.typedInput('types', types(node, initial, known));
-      update();
-    })
-    .fail(() => fail(undefined));
+  /** Asks for the interfaces of the network namespace that the form names; panels without such a field have the process's own. */
+  const ask = (): void => {
+    const netns = fieldValue('netns');
+    const isCurrent = (): boolean => netns === fieldValue('netns');
+    if (isEnvironment(netns)) return fail(undefined);
+    $.getJSON('netring/interfaces', netns === '' ? {} : { netns })
+      .done((answer: unknown) => {
+        if (!isCurrent()) return;
+        if (!Array.isArray(answer)) return fail(answer);
+        known = answer as InterfaceChoice[];
+        picker.typedInput('types', types(node, fieldValue(property), known));
+        update();
+      })
+      .fail(() => isCurrent() && fail(undefined));
+  };
 
   const fail = (answer: unknown): void => {
     const error = (answer as { error?: { message?: string } } | undefined)?.error;
@@ -58,6 +65,10 @@ export function createInterfacePicker(node: EditorNode, property: string, onPick
     // A list that cannot be had is no reason not to type the name.
     if (picker.typedInput('type') === 'list') picker.typedInput('type', 'name');
   };
+
+  // Not with every letter of it: the editor's own validation is told of each.
+  field('netns').on('blur', ask);
+  ask();
 }
 
 function types(node: EditorNode, saved: string, known: InterfaceChoice[] | undefined): (string | TypedInputType)[] {

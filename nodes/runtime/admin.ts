@@ -24,9 +24,16 @@ export function registerAdminRoutes({ httpAdmin, auth }: AdminApi): void {
   httpAdmin.get(
     '/netring/interfaces',
     auth.needsPermission('netring.read'),
-    answer(() => interfaces()),
+    // It makes the process open what the path names.
+    whenAsked('netns', auth.needsPermission('netring.write')),
+    answer(({ query }) => (typeof query['netns'] === 'string' ? interfaces({ netns: query['netns'] }) : interfaces())),
   );
   httpAdmin.post('/netring/filter', auth.needsPermission('netring.write'), answer(checkFilter));
+}
+
+/** Applies a handler only to requests that have the parameter. */
+function whenAsked(parameter: string, handler: RequestHandler): RequestHandler {
+  return (request, response, next): unknown => (request.query[parameter] === undefined ? next() : handler(request, response, next));
 }
 
 function answer(handle: (request: Request) => unknown): RequestHandler {

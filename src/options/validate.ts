@@ -1,6 +1,6 @@
 /** From a plain object to checked options, and from those to what the native core takes. */
 import { NetringError } from '../errors';
-import { nativeNamespace } from '../network-namespace';
+import { checkNamespace, nativeNamespace } from '../network-namespace';
 import type { NativeBridgeConfig, NativeCaptureConfig, NativeInjectorConfig, NativeXdpConfig } from '../native';
 import { COMBINATIONS } from './combinations';
 import { packFilter, parseFilter, withSnapLen } from './filter-program';
@@ -15,7 +15,7 @@ import type {
   XdpSettings,
 } from './generated/builders';
 import { profileField, RING_PROFILES } from './profiles';
-import { fill, interfaceProblem, namespaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
+import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
 import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
 import {
   FANOUT_FLAG_VALUES,
@@ -108,12 +108,8 @@ function checkValue(row: OptionRow, value: unknown, pageSize: number): OptionVal
       if (problem !== null) throw NetringError.config(problem, row.name);
       return value ?? '';
     }
-    case 'namespace': {
-      if (typeof value !== 'string' && typeof value !== 'number') throw refuse('{value} is neither a string nor the id of a process');
-      const problem = value === '' ? null : namespaceProblem(String(value), row.name);
-      if (problem !== null) throw NetringError.config(problem, row.name);
-      return String(value);
-    }
+    case 'namespace':
+      return checkNamespace(value);
     case 'filter':
       return parseFilter(value, row.name);
     case 'text':

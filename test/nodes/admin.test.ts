@@ -47,6 +47,6 @@ describe('admin routes', () => {
     registerAdminRoutes({ httpAdmin, auth });
     registerAdminRoutes({ httpAdmin, auth });
     assert.deepEqual(routes, ['get /netring/interfaces', 'post /netring/filter']);
-    assert.deepEqual(asked, ['netring.read', 'netring.write']);
+    assert.deepEqual(asked, ['netring.read', 'netring.write', 'netring.write']);
   });
 });

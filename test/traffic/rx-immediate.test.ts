@@ -104,7 +104,10 @@ describe('latency immediate', () => {
     const { drops, received } = rx.cumulativeStats();
     assert.equal(received, 20_000);
     assert.equal(drops, 20_000 - 128);
-    assert.equal((await collect(rx, 128)).reduce((sum, batch) => sum + batch.length, 0), 128);
+    assert.equal(
+      (await collect(rx, 128)).reduce((sum, batch) => sum + batch.length, 0),
+      128,
+    );
     await Promise.all([flood(lab, wire.b, { count: 100, rate: 2000 }), collect(rx, 100)]);
     const end = rx.cumulativeStats();
     assert.deepEqual([end.received, end.packets, end.drops, end.freezes], [20_100, 228, drops, 0]);
@@ -162,7 +165,10 @@ describe('latency immediate', () => {
   it('RX-19 opens and closes leave nothing, nor does a worker that is terminated', async () => {
     const wire = await lab.wire();
     const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
-    const cycle = (): void => Capture.builder({ ...SMALL, ...IMMEDIATE, interface: wire.a, blockSize: 65536, blockCount: 2 }).build().close();
+    const cycle = (): void =>
+      Capture.builder({ ...SMALL, ...IMMEDIATE, interface: wire.a, blockSize: 65536, blockCount: 2 })
+        .build()
+        .close();
     for (let i = 0; i < 10; i++) cycle();
     const before = footprint();
     for (let i = 0; i < 100; i++) cycle();

@@ -170,7 +170,6 @@ inBothModes('receive ring', () => {
     assert.equal(kept.length, 0);
     assert.throws(() => rx.nextBatch(), { name: 'NetringError', code: 'ECANCELED' });
   });
-
 });
 
 describe('receive ring of blocks', () => {

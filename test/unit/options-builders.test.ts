@@ -17,6 +17,8 @@ describe('options: builders', () => {
       .frameSize(512)
       .snapLen(96)
       .blockTimeoutMs(3)
+      .latency('immediate')
+      .netns('blue')
       .fillRxhash(false)
       .promiscuous(true)
       .ignoreOutgoing(true)
@@ -39,6 +41,8 @@ describe('options: builders', () => {
       frameSize: 512,
       snapLen: 96,
       blockTimeoutMs: 3,
+      latency: 'immediate',
+      netns: 'blue',
       fillRxhash: false,
       promiscuous: true,
       ignoreOutgoing: true,
@@ -93,11 +97,14 @@ describe('options: what the native core takes', () => {
     );
     assert.deepEqual(config, {
       interface: 'eth0',
+      netns: '',
+      netnsPath: '',
       blockSize: 262144,
       blockCount: 64,
       frameSize: 2048,
       snapLen: 0,
       blockTimeoutMs: 10,
+      immediate: false,
       fillRxhash: true,
       promiscuous: false,
       ignoreOutgoing: false,
@@ -145,9 +152,23 @@ describe('options: what the native core takes', () => {
   it('passes on the settings of an injector', () => {
     assert.deepEqual(toNativeInjectorConfig(injector({ qdiscBypass: true }).settings), {
       interface: 'eth0',
+      netns: '',
+      netnsPath: '',
       frameSize: 2048,
       frameCount: 256,
       qdiscBypass: true,
     });
+  });
+
+  it('finds network namespaces by name, path and process id', () => {
+    const pathOf = (netns: string | number): string => toNativeInjectorConfig(injector({ netns }).settings).netnsPath;
+    assert.deepEqual(['blue', 'a.b', '-1', '/var/run/docker/netns/x', 1234, '1234'].map(pathOf), [
+      '/run/netns/blue',
+      '/run/netns/a.b',
+      '/run/netns/-1',
+      '/var/run/docker/netns/x',
+      '/proc/1234/ns/net',
+      '/proc/1234/ns/net',
+    ]);
   });
 });

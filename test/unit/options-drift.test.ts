@@ -89,10 +89,10 @@ describe('options: the table', () => {
     const names = (group: OptionGroup): string => OPTION_TABLE[group].map(({ name }) => name).join(' ');
     assert.equal(
       names('capture'),
-      'interface profile blockSize blockCount frameSize snapLen blockTimeoutMs fillRxhash promiscuous ignoreOutgoing busyPollUs ' +
+      'interface netns profile blockSize blockCount frameSize snapLen blockTimeoutMs latency fillRxhash promiscuous ignoreOutgoing busyPollUs ' +
         'reuseport rcvbuf rcvbufForce timestampSource pollTimeoutMs fanoutMode fanoutGroup fanoutFlags filter maxBufferedBytes',
     );
-    assert.equal(names('injector'), 'interface frameSize frameCount qdiscBypass');
+    assert.equal(names('injector'), 'interface netns frameSize frameCount qdiscBypass');
     assert.equal(
       names('xdp'),
       'interface queueId frameSize frameCount mode prefill needWakeup bindMode attach filter mapPin promiscuous busyPollUs preferBusyPoll ' +

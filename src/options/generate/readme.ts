@@ -41,7 +41,12 @@ function setterOf(row: OptionRow, rows: readonly OptionRow[]): string {
 
 function valueOf(row: OptionRow): string {
   const type = row.values === undefined ? row.type : row.values.map(code).join(', ');
-  const kinds: Partial<Record<OptionRow['type'], string>> = { choices: `any of ${type}`, interface: 'text', namespace: 'text or integer', queue: 'integer or `all`' };
+  const kinds: Partial<Record<OptionRow['type'], string>> = {
+    choices: `any of ${type}`,
+    interface: 'text',
+    namespace: 'text or integer',
+    queue: 'integer or `all`',
+  };
   const kind = kinds[row.type] ?? type;
   return [row.unit === undefined ? kind : `${kind}, ${row.unit}`, ruleOf(row)].filter(Boolean).join('; ');
 }
