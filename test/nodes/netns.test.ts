@@ -77,7 +77,7 @@ describe('nodes in another network namespace', () => {
 
   it('the picker is told of the interfaces there', async () => {
     await load('netring-capture-in', { interface: wire.b, netns: name });
-    const ask = async (netns: string): Promise<unknown> => (await request().get('/netring/interfaces').query({ netns })).body;
+    const ask = async (netns: string): Promise<unknown> => (await request().get(`/netring/interfaces?netns=${netns}`)).body;
     assert.deepEqual(((await ask(name)) as { name: string }[]).map((each) => each.name).sort(), [wire.b, 'lo'].sort());
     const { error } = (await ask('nosuchns')) as { error: { code: string; message: string } };
     assert.deepEqual([error.code, error.message], ['ENOENT', 'network namespace not found: nosuchns']);

@@ -17,6 +17,8 @@ describe('options: builders', () => {
       .frameSize(512)
       .snapLen(96)
       .blockTimeoutMs(3)
+      .latency('immediate')
+      .netns('blue')
       .fillRxhash(false)
       .promiscuous(true)
       .ignoreOutgoing(true)
@@ -29,9 +31,7 @@ describe('options: builders', () => {
       .fanout('hash', 7)
       .fanoutFlags('defrag', 'rollover')
       .filter('1,6 0 0 4')
-      .maxBufferedBytes(1 << 20)
-      .latency('immediate')
-      .netns('blue');
+      .maxBufferedBytes(1 << 20);
     assert.equal(chained, builder);
     assert.deepEqual(builder.options, {
       interface: 'eth0',
@@ -41,6 +41,8 @@ describe('options: builders', () => {
       frameSize: 512,
       snapLen: 96,
       blockTimeoutMs: 3,
+      latency: 'immediate',
+      netns: 'blue',
       fillRxhash: false,
       promiscuous: true,
       ignoreOutgoing: true,
@@ -55,8 +57,6 @@ describe('options: builders', () => {
       fanoutFlags: ['defrag', 'rollover'],
       filter: '1,6 0 0 4',
       maxBufferedBytes: 1 << 20,
-      latency: 'immediate',
-      netns: 'blue',
     });
     assert.deepEqual(Object.keys(builder.options).sort(), Object.keys(capture({}).settings).sort(), 'a setter for every option');
 
@@ -99,12 +99,12 @@ describe('options: what the native core takes', () => {
       interface: 'eth0',
       netns: '',
       netnsPath: '',
-      immediate: false,
       blockSize: 262144,
       blockCount: 64,
       frameSize: 2048,
       snapLen: 0,
       blockTimeoutMs: 10,
+      immediate: false,
       fillRxhash: true,
       promiscuous: false,
       ignoreOutgoing: false,
@@ -158,5 +158,17 @@ describe('options: what the native core takes', () => {
       frameCount: 256,
       qdiscBypass: true,
     });
+  });
+
+  it('finds network namespaces by name, path and process id', () => {
+    const pathOf = (netns: string | number): string => toNativeInjectorConfig(injector({ netns }).settings).netnsPath;
+    assert.deepEqual(['blue', 'a.b', '-1', '/var/run/docker/netns/x', 1234, '1234'].map(pathOf), [
+      '/run/netns/blue',
+      '/run/netns/a.b',
+      '/run/netns/-1',
+      '/var/run/docker/netns/x',
+      '/proc/1234/ns/net',
+      '/proc/1234/ns/net',
+    ]);
   });
 });

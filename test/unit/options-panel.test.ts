@@ -90,6 +90,9 @@ const CAPTURE_FLOWS: Record<string, unknown>[] = [
   { blockSize: '4096', frameSize: '8192' },
   ...['-1', '0', '96', '4294967296'].map((snapLen) => ({ snapLen })),
   ...['0', '1', '65535', '65536'].map((blockTimeoutMs) => ({ blockTimeoutMs })),
+  ...['now', 'block', 'immediate'].map((latency) => ({ latency })),
+  ...['240', '256'].map((frameSize) => ({ latency: 'immediate', frameSize })),
+  ...['blue', '/run/netns/blue', '/', 'a/b', '.', '12', '0', '-1', 12].map((netns) => ({ netns })),
   ...['-1', '2147483648', '50'].flatMap((value) => [{ busyPollUs: value }, { rcvbuf: value }, { pollTimeoutMs: value }]),
   ...['ptp', 'software', 'raw-hardware'].map((timestampSource) => ({ timestampSource })),
   ...['ebpf', 'hash'].map((fanoutMode) => ({ fanoutMode })),
@@ -128,6 +131,7 @@ const CAPTURE_FLOWS: Record<string, unknown>[] = [
 const INJECT_FLOWS: Record<string, unknown>[] = [
   {},
   { interface: '' },
+  ...['blue', 'a/b', '12'].map((netns) => ({ netns })),
   ...['100', '64', '80', '65536', 'x'].map((frameSize) => ({ frameSize })),
   ...['0', '1', '2097152', '2097000'].map((frameCount) => ({ frameCount })),
   { frameSize: '3008', frameCount: '1048576' },

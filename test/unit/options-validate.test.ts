@@ -91,6 +91,11 @@ const REFUSED_BY_CAPTURE: Refused[] = [
   [{ snapLen: 0.5 }, 'snapLen', 'snapLen 0.5 is not an integer'],
   [{ blockTimeoutMs: 0 }, 'blockTimeoutMs', 'blockTimeoutMs 0 is less than 1 (for 0 the kernel picks a timeout of its own)'],
   [{ blockTimeoutMs: 65536 }, 'blockTimeoutMs', 'blockTimeoutMs 65536 is more than 65535'],
+  [{ latency: 'now' }, 'latency', 'latency "now" is not one of block, immediate'],
+  [{ latency: 'immediate', frameSize: 240 }, 'frameSize', 'frameSize 240 with latency "immediate": a slot has at least 256 bytes'],
+  [{ netns: true }, 'netns', 'netns true is neither a string nor the id of a process'],
+  [{ netns: 0 }, 'netns', 'netns 0 is neither a string nor the id of a process'],
+  [{ netns: 'a/b' }, 'netns', 'netns "a/b" is neither a name of a network namespace, nor an absolute path, nor the id of a process'],
   [{ busyPollUs: -5 }, 'busyPollUs', 'busyPollUs -5 is less than 0'],
   [{ busyPollUs: 2 ** 31 }, 'busyPollUs', 'busyPollUs 2147483648 is more than 2147483647'],
   [{ rcvbuf: -1 }, 'rcvbuf', 'rcvbuf -1 is less than 0'],
@@ -245,6 +250,16 @@ describe('options: validation', () => {
     assert.deepEqual(capture({ blockSize: undefined, profile: undefined }).settings, capture({}).settings);
   });
 
+  it('warns of what latency immediate takes the effect of, when it was given', () => {
+    assert.deepEqual(capture({ latency: 'immediate', profile: 'balanced' }).warnings, []);
+    assert.deepEqual(capture({ latency: 'immediate', fillRxhash: false }).warnings, []);
+    assert.deepEqual(capture({ blockTimeoutMs: 5, fillRxhash: true }).warnings, []);
+    assert.deepEqual(capture({ latency: 'immediate', blockTimeoutMs: 5, fillRxhash: true }).warnings, [
+      'blockTimeoutMs 5 has no effect with latency "immediate": packets wait for no block',
+      'fillRxhash true has no effect with latency "immediate": the kernel fills it into blocks only',
+    ]);
+  });
+
   it('warns of rcvbufForce without rcvbuf', () => {
     assert.deepEqual(capture({ rcvbufForce: true }).warnings, ['rcvbufForce true has no effect without rcvbuf']);
     assert.deepEqual(capture({ rcvbufForce: true, rcvbuf: 1 << 20 }).warnings, []);
@@ -256,14 +271,14 @@ describe('options: defaults and profiles', () => {
   it("a capture has netring's defaults", () => {
     assert.deepEqual(capture({}).settings, {
       interface: 'eth0',
-      netns: '',
-      latency: 'block',
       profile: null,
       blockSize: 4194304,
       blockCount: 64,
       frameSize: 2048,
       snapLen: 0,
       blockTimeoutMs: 60,
+      latency: 'block',
+      netns: '',
       fillRxhash: true,
       promiscuous: false,
       ignoreOutgoing: false,

@@ -55,6 +55,13 @@ describe('remedies', () => {
   });
 
   describe('permission', () => {
+    it('to enter a network namespace', () => {
+      assert.match(remedyFor('EPERM', 'setns', facts({})), /^needs CAP_SYS_ADMIN\n.*setcap cap_net_raw,cap_sys_admin\+ep /);
+      assert.match(remedyFor('EPERM', 'setns', facts({ kind: 'docker', bounding: 0n })), / --cap-add SYS_ADMIN /);
+      assert.match(remedyFor('ENOENT', 'netns'), /^no such network namespace\n/);
+      assert.match(remedyFor('EACCES', 'netns'), /^no access to the network namespace\n/);
+    });
+
     it('says in a first line that fits a status what is missing', () => {
       for (const kind of ['home-assistant', 'kubernetes', 'docker', 'systemd', 'shell'] as const) {
         const [first, ...rest] = remedyFor('EPERM', 'socket', facts({ kind, unit: 'nodered.service' })).split('\n');
