@@ -162,7 +162,9 @@ describe('latency immediate', () => {
     for (const [i, member] of members.entries()) await collect(member, shares[i]!);
   });
 
-  it('RX-19 opens and closes leave nothing, nor does a worker that is terminated', async () => {
+  it('RX-19 opens and closes leave nothing, nor does a worker that is terminated', async function () {
+    // Each waits for grace periods of RCU, 100 ms and more on a busy machine.
+    this.timeout(60_000);
     const wire = await lab.wire();
     const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
     const cycle = (): void =>
