@@ -1,7 +1,8 @@
 /** What the tests of AF_XDP share. */
-import { AsyncXdpSocket, XdpSocket, type PacketBatch, type XdpOptions } from '@netring/node-red';
+import { AsyncXdpSocket, XdpSocket, type NetringError, type PacketBatch, type XdpOptions } from '@netring/node-red';
 import type { Lab } from '../support/lab';
 import { output } from '../support/process';
+import { until } from '../support/wait';
 
 export { collect } from './rx';
 
@@ -23,6 +24,19 @@ export function asyncXdp(lab: Lab, options: XdpOptions): AsyncXdpSocket {
   const opened = new AsyncXdpSocket(XdpSocket.builder({ ...ROOMY, ...options }).build());
   lab.defer(() => opened.close());
   return opened;
+}
+
+/** What opening is refused with, once the kernel has freed the queue of the attempt before, which it does in its own time. */
+export async function refusal(options: XdpOptions): Promise<NetringError> {
+  const attempt = (): NetringError | null => {
+    try {
+      XdpSocket.builder(options).build().close();
+    } catch (error) {
+      return /another socket is bound to queue/.test((error as Error).message) ? null : (error as NetringError);
+    }
+    throw new Error('it opened');
+  };
+  return until(attempt, 5000, 'a free queue');
 }
 
 /** The numbers of numbered frames in the order of their arrival, each frame's bytes checked. */
