@@ -27,7 +27,7 @@ const SUITES = {
   smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
   traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping', 'curl', 'python3'] },
   nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
-  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
+  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
   package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },

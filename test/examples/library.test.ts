@@ -210,7 +210,7 @@ describe('library examples', function () {
     sent[30]!.writeUInt16BE(0x88b6, 12);
     await send(sent.slice(0, 40));
     await send(sent.slice(40));
-    await until(() => existsSync(file) && readFileSync(file).length > 50 * 100, 5000, 'all frames in the file');
+    await until(() => existsSync(file) && readFileSync(file).length > 50 * 132, 5000, 'all frames in the file');
     example.child.process.kill('SIGINT');
     assert.deepEqual(await example.lines(), [`${file}: 50 packets`]);
     assert.deepEqual(
