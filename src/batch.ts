@@ -6,8 +6,9 @@
  */
 import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
-import { Header, HEADER_WORDS, RECORD_WORDS, Word } from './native';
 import { decode, decodeAt, type DecodedPacket, type DecodedPacketObject } from './decode/decode';
+import { ARPHRD_ETHER } from './link-types';
+import { Header, HEADER_WORDS, RECORD_WORDS, Word } from './native';
 import type { TimestampSource } from './options/values';
 import { linkAddress, ownedPacket } from './owned-packet';
 import { Packet, directionOf, packetTypeOf, statusBits, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
@@ -45,7 +46,7 @@ export interface BatchOrigin {
   seqNum?: number;
 }
 
-/** @internal What native calls need of a batch: see native.ts for the layout. */
+/** @internal What native calls need of a batch: see native/batch.ts for the layout. */
 export interface BatchMemory {
   bytes: Uint8Array;
   index: Uint32Array;
@@ -65,7 +66,6 @@ interface BatchParts {
 /** Packets that the text of a batch shows: the editor shows that text for every message of a debug node. */
 const PREVIEW = 10;
 
-const ARPHRD_ETHER = 1;
 const ETH_P_8021Q = 0x8100;
 const TWO_TO_32 = 0x1_0000_0000;
 /** TP_STATUS_TS_RAW_HARDWARE and TP_STATUS_TS_SYS_HARDWARE; no bit, or TP_STATUS_TS_SOFTWARE, is the kernel's software clock. */
@@ -117,7 +117,7 @@ export class PacketBatch implements Iterable<Packet> {
     });
   }
 
-  /** @internal A batch over frames that already lie in memory, not copied: `index` is laid out as native.ts says. */
+  /** @internal A batch over frames that already lie in memory, not copied: `index` is laid out as native/batch.ts says. */
   static over(bytes: Uint8Array, index: Uint32Array, origin: BatchOrigin): PacketBatch {
     return new PacketBatch({
       header: describe(index, origin.seqNum ?? 0),

@@ -7,14 +7,13 @@ import { FilterRun, type BridgeFilterFunction } from './bridge-run';
 import { type BridgeStats, readBridgeStats } from './bridge-stats';
 import { NetringError } from './errors';
 import { forwardedAccount, keepLedger, type BridgeLedger, type LedgerKeeper } from './ledger';
+import { ARPHRD_ETHER } from './link-types';
 import { bridges } from './metrics/books';
 import { native, PortState, type NativeBridge, type NativeBridgeAudience } from './native';
 import { packFilter, parseFilter, type Filter } from './options/filter-program';
 import { BridgeSetters, type BridgeOptions, type BridgeSettings } from './options/generated/builders';
 import { resolveBridge, toNativeBridgeConfig } from './options/validate';
 import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection } from './options/values';
-
-const ARPHRD_ETHER = 1;
 
 /** One end of a bridge. */
 export type BridgePort = 'a' | 'b';

@@ -1,16 +1,24 @@
 /** Link types (ARPHRD_* of linux/if_arp.h) whose frames a capture can hand out. */
 import { NetringError } from './errors';
 
-const NAMES: ReadonlyMap<number, string> = new Map([
-  [1, 'Ethernet'],
-  [772, 'loopback'],
-  [801, 'IEEE 802.11'],
-  [803, 'IEEE 802.11 with radiotap'],
-  [65534, 'raw IP'],
-]);
+/** @internal */
+export const ARPHRD_ETHER = 1;
+/** @internal */
+export const ARPHRD_LOOPBACK = 772;
+/** @internal */
+export const ARPHRD_IEEE80211 = 801;
+/** @internal */
+export const ARPHRD_IEEE80211_RADIOTAP = 803;
+/** @internal Of tun, whose frames begin with an IP header. */
+export const ARPHRD_NONE = 65534;
 
-const ARPHRD_ETHER = 1;
-const ARPHRD_LOOPBACK = 772;
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [ARPHRD_ETHER, 'Ethernet'],
+  [ARPHRD_LOOPBACK, 'loopback'],
+  [ARPHRD_IEEE80211, 'IEEE 802.11'],
+  [ARPHRD_IEEE80211_RADIOTAP, 'IEEE 802.11 with radiotap'],
+  [ARPHRD_NONE, 'raw IP'],
+]);
 
 /** @internal Whether frames of the link begin with an Ethernet header. */
 export function isEthernet(linkType: number): boolean {

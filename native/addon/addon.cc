@@ -1,4 +1,4 @@
-// What the addon exports: see src/native.ts for the declarations.
+// What the addon exports: see src/native/ for the declarations.
 #include <napi.h>
 #include <unistd.h>
 

@@ -11,7 +11,7 @@ namespace netring {
 
 namespace {
 
-// Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native.ts.
+// Places in the array of `statistics`, for each direction; mirrors BridgeCounter in src/native/.
 constexpr size_t kCounters = 12;
 
 // Live batches may hold as much; past it they stay with the engine, which counts what it has no room for.

@@ -10,10 +10,10 @@ namespace netring {
 
 inline constexpr double kMostSafeInteger = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
 
-// NativeCaptureConfig of src/native.ts. False with an exception pending.
+// NativeCaptureConfig of src/native/. False with an exception pending.
 bool read_capture_config(const Napi::Object& object, CaptureConfig* config, double* max_buffered_bytes);
 
-// NativeCaptureGeometry of src/native.ts.
+// NativeCaptureGeometry of src/native/.
 Napi::Object describe_geometry(Napi::Env env, const Capture& capture);
 
 }  // namespace netring

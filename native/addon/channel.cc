@@ -9,7 +9,7 @@ namespace netring {
 
 namespace {
 
-// Where the batch begins in the memory: mirrors CHANNEL_BATCH_OFFSET in src/native.ts. Before it stands one word, on a
+// Where the batch begins in the memory: mirrors CHANNEL_BATCH_OFFSET in src/native/. Before it stands one word, on a
 // cache line of its own.
 constexpr size_t kBatchOffset = 64;
 
@@ -135,7 +135,7 @@ void ChannelWrap::drain(const Napi::CallbackInfo& info) {
   if (Channel* channel = opened(info.Env()); channel != nullptr) channel->drain();
 }
 
-// Places in the array: mirrors ChannelCounter in src/native.ts.
+// Places in the array: mirrors ChannelCounter in src/native/.
 void ChannelWrap::statistics(const Napi::CallbackInfo& info) {
   Channel* channel = opened(info.Env());
   if (channel == nullptr) return;

@@ -5,7 +5,7 @@
 
 namespace netring {
 
-// `interfaces(where): NativeInterface[]` of src/native.ts.
+// `interfaces(where): NativeInterface[]` of src/native/.
 Napi::Value Interfaces(const Napi::CallbackInfo& info);
 
 }  // namespace netring

@@ -13,7 +13,7 @@
 
 namespace netring {
 
-// Mirrors LoopEvent in src/native.ts.
+// Mirrors LoopEvent in src/native/.
 enum class LoopEvent : uint32_t { kReady = 0, kDown = 1, kUp = 2, kGone = 3, kError = 4 };
 
 // Lives inside a wrapper object. `start` once, `stop` at close; the libuv handles free themselves in their close

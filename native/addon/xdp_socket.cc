@@ -8,7 +8,7 @@ namespace netring {
 
 namespace {
 
-// Places of the statistics; mirrors XdpCounter in src/native.ts.
+// Places of the statistics; mirrors XdpCounter in src/native/.
 constexpr size_t kCounters = 17;
 
 }  // namespace

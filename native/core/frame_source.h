@@ -20,7 +20,7 @@ class FrameSource {
   virtual Frame at(uint32_t place) const = 0;
 };
 
-// Mirrors SendResult in src/native.ts.
+// Mirrors SendResult in src/native/.
 struct SendResult {
   uint32_t sent = 0;
   uint32_t rejected = 0;

@@ -33,7 +33,7 @@ struct LinkInfo {
 // is none.
 Result<LinkInfo> find_link(const std::string& name);
 
-// Mirrors PortState in src/native.ts.
+// Mirrors PortState in src/native/.
 enum class LinkState : uint8_t { kUp, kDown, kGone };
 
 // Follows one interface by its index through rtnetlink. The index is the identity: a rename keeps it, and an interface

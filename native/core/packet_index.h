@@ -1,5 +1,5 @@
 // The layout in which packets cross to JavaScript: one header and one record a packet, all 32-bit words. Mirrored in
-// src/native.ts.
+// src/native/.
 #ifndef NETRING_CORE_PACKET_INDEX_H_
 #define NETRING_CORE_PACKET_INDEX_H_
 

@@ -2,7 +2,7 @@
 import { isUint8Array } from 'node:util/types';
 import { batchLinkType, type PacketBatch } from '../../src/batch';
 import { NetringError } from '../../src/errors';
-import { isEthernet } from '../../src/pcap/link-types';
+import { isEthernet } from '../../src/link-types';
 import { readCaptureFile } from '../../src/pcap/file-reader';
 import { shown } from './control';
 import { BatchFrames, type Input } from './frames';

@@ -4,8 +4,8 @@
  */
 import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
+import { ARPHRD_ETHER, ARPHRD_NONE, isEthernet } from '../link-types';
 import type { OwnedPacket } from '../packet';
-import { isEthernet } from '../pcap/link-types';
 import { ArpLayer, EthernetLayer, VlanLayer, type ArpFields, type EthernetFields, type VlanFields } from './ethernet';
 import { IcmpLayer, Icmpv6Layer, type IcmpFields, type Icmpv6Fields } from './icmp';
 import { Ipv4Layer, Ipv6Layer, type Ipv4Fields, type Ipv6Fields } from './ip';
@@ -40,8 +40,6 @@ export interface PacketLayers {
 /** A packet object of the output form `decoded`: a packet with its layers. `payload` is a view into `data`. */
 export type DecodedPacketObject = OwnedPacket & PacketLayers & { payload: Buffer };
 
-const ARPHRD_ETHER = 1;
-const ARPHRD_NONE = 65534;
 const ETH_P_IP = 0x0800;
 const ETH_P_ARP = 0x0806;
 const ETH_P_IPV6 = 0x86dd;

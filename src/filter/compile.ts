@@ -1,4 +1,5 @@
 /** tcpdump's filter language to classic BPF, without libpcap. */
+import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE, isEthernet } from '../link-types';
 import { type BpfInsn } from '../options/filter-program';
 import { assemble } from './assemble';
 import { TRUE } from './condition';
@@ -12,10 +13,6 @@ import { ValueIds } from './value-ids';
 
 /** What the kernel takes (BPF_MAXINSNS). */
 const MAX_INSTRUCTIONS = 4096;
-
-const ARPHRD_ETHER = 1;
-const ARPHRD_LOOPBACK = 772;
-const ARPHRD_NONE = 65534;
 
 export interface CompileOptions {
   /**
@@ -48,7 +45,7 @@ export function compileFilter(expression: string, { for: target = 'socket', link
 }
 
 function linkKind(linkType: number): 'ethernet' | 'raw' {
-  if (linkType === ARPHRD_ETHER || linkType === ARPHRD_LOOPBACK) return 'ethernet';
+  if (isEthernet(linkType)) return 'ethernet';
   if (linkType === ARPHRD_NONE) return 'raw';
   throw new FilterError(
     1,

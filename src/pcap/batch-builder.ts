@@ -2,7 +2,7 @@
 import { PacketBatch } from '../batch';
 import { RECORD_WORDS, Word } from '../native';
 import type { FileWindow } from './file-window';
-import { isEthernet } from './link-types';
+import { isEthernet } from '../link-types';
 
 /** Where packets of a file came from. */
 export interface FileOrigin {

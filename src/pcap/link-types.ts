@@ -2,11 +2,7 @@
  * Link-layer header types: what the kernel calls them (ARPHRD_*, in a batch) and what capture files call them (LINKTYPE_*).
  */
 
-const ARPHRD_ETHER = 1;
-const ARPHRD_LOOPBACK = 772;
-const ARPHRD_IEEE80211 = 801;
-const ARPHRD_IEEE80211_RADIOTAP = 803;
-const ARPHRD_NONE = 65534;
+import { ARPHRD_ETHER, ARPHRD_IEEE80211, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_LOOPBACK, ARPHRD_NONE } from '../link-types';
 
 const LINKTYPE_ETHERNET = 1;
 const LINKTYPE_RAW = 101;
@@ -41,9 +37,4 @@ export function fileLinkType(linkType: number): number {
 /** A batch's link type for a LINKTYPE: its ARPHRD, or 0x10000 + LINKTYPE when it has none. */
 export function batchLinkTypeOf(fileType: number): number {
   return FROM_FILE.get(fileType) ?? FILE_ONLY + fileType;
-}
-
-/** Whether frames of a batch's link type begin with an Ethernet header. */
-export function isEthernet(linkType: number): boolean {
-  return linkType === ARPHRD_ETHER || linkType === ARPHRD_LOOPBACK;
 }

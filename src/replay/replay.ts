@@ -5,7 +5,7 @@ import type { SendReport } from '../async/send-loop';
 import { batchLinkType, sliceBatch, type PacketBatch } from '../batch';
 import { NetringError } from '../errors';
 import type { Pacing } from '../options/values';
-import { isEthernet } from '../pcap/link-types';
+import { isEthernet } from '../link-types';
 import { readPcap } from '../pcap/reader';
 import { milliseconds, Pacer, pacedBatch } from './pacer';
 
