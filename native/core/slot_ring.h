@@ -2,11 +2,10 @@
 // receives into.
 //
 // The other way to have frames as they come is the socket's queue and recvmmsg. `npm run bench -- latency`, Linux 6.18,
-// two CPUs under load: both are as fast (median at 4,903 frames a second 82 us, recvmmsg 99), but the ring costs a
-// third of the time a frame once there are many (200,000 a second: 0.5 us, recvmmsg 1.3), needs no privilege for its
-// size, which the queue does beyond rmem_max, and holds more of small frames: 16 MiB were 8192 slots, as a queue some
-// 5,000 frames with what the kernel reckons around them, so that the queue lost a tenth of those 200,000 and the ring
-// next to none.
+// two CPUs, both in C: they are as fast (median age at 4,903 frames a second 27 us, recvmmsg 31) and cost the same. But
+// 16 MiB of ring need no privilege, as the queue does beyond rmem_max, and hold more: as a queue they are some 5,000
+// small frames with what the kernel reckons around each, and of 600,000 at 200,000 a second recvmmsg lost 18,000 to
+// 66,000, the ring none.
 //
 // Frames longer than a slot come through the queue all the same (PACKET_COPY_THRESH), one datagram for each slot that
 // says so. What the queue has no room for is dropped and counted: half a frame is none.
