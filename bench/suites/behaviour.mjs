@@ -44,7 +44,12 @@ async function withReceiver(bench, [file, ...rest], options, use) {
 export const idle = {
   title: 'an idle capture, 2 s',
   async run(bench) {
-    const results = await each(bench, { 'no capture': ['none'], ...THREE }, {}, (process) => process.ask('idle'));
+    const ask = (process) => process.ask('idle');
+    const immediate = { 'owned, immediate': ours[OWNED], 'Node-RED flow, immediate': ours[FLOW] };
+    const results = [
+      ...(await each(bench, { 'no capture': ['none'], ...THREE }, {}, ask)),
+      ...(await each(bench, immediate, { latency: 'immediate' }, ask)),
+    ];
     bench.print(
       table(
         ['reader', 'CPU ms', 'events of the loop', 'turns of the loop'],

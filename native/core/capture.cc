@@ -97,11 +97,10 @@ Result<std::unique_ptr<ReceiveRing>> Capture::open_ring(const CaptureConfig& con
         socket_.get(),
         {config.block_size, config.block_count, config.frame_size, config.block_timeout_ms, config.fill_rxhash},
         &warnings_);
-  SlotRingConfig slots{config.block_size, config.block_count, config.frame_size,
-                       config.snap_len,   config.rcvbuf != 0, {}};
-  // Copying the vector would call what no libstdc++ before 11 has (__throw_bad_array_new_length).
-  slots.filter.insert(slots.filter.end(), config.filter.begin(), config.filter.end());
-  return SlotRing::open(socket_.get(), std::move(slots), &warnings_);
+  return SlotRing::open(
+      socket_.get(),
+      {config.block_size, config.block_count, config.frame_size, config.snap_len, config.rcvbuf != 0, config.filter},
+      &warnings_);
 }
 
 Status Capture::join_fanout(const CaptureConfig& config) {

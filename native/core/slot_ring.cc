@@ -96,18 +96,21 @@ Result<std::unique_ptr<ReceiveRing>> SlotRing::open(int fd, SlotRingConfig confi
   // Only what is written to takes memory.
   void* lent = ::mmap(nullptr, kLentBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (lent == MAP_FAILED) return Status::failed("mmap");
-  return std::unique_ptr<ReceiveRing>(new SlotRing(
-      fd, request, std::move(*memory), Mapping(static_cast<uint8_t*>(lent), kLentBytes), std::move(config.filter)));
+  return std::unique_ptr<ReceiveRing>(
+      new SlotRing(fd, request, std::move(*memory), Mapping(static_cast<uint8_t*>(lent), kLentBytes), config.filter));
 }
 
-SlotRing::SlotRing(int fd, const tpacket_req3& request, Mapping memory, Mapping lent, std::vector<sock_filter> filter)
+SlotRing::SlotRing(int fd, const tpacket_req3& request, Mapping memory, Mapping lent,
+                   std::span<const sock_filter> filter)
     : fd_(fd),
       memory_(std::move(memory)),
       slots_(request.tp_frame_nr),
       per_block_(request.tp_block_size / request.tp_frame_size),
-      filter_(std::move(filter)),
       lent_(std::make_shared<Mapping>(std::move(lent))) {
   request_ = request;
+  // Not by the copy constructor: that wants a newer libstdc++ than the prebuilt addon may.
+  filter_.resize(filter.size());
+  std::copy(filter.begin(), filter.end(), filter_.begin());
 }
 
 tpacket2_hdr* SlotRing::slot(uint32_t ahead) const {

@@ -26,7 +26,7 @@ struct SlotRingConfig {
   uint32_t frame_size = 0;  // of a slot, at most
   uint32_t snap_len = 0;    // shorter than a slot: so are the slots, and there are more of them
   bool own_queue = false;   // the size of the queue has been set by the user, who then decides on the slots too
-  std::vector<sock_filter> filter;
+  std::span<const sock_filter> filter;
 };
 
 class SlotRing final : public ReceiveRing {
@@ -39,7 +39,7 @@ class SlotRing final : public ReceiveRing {
 
   static Result<std::unique_ptr<ReceiveRing>> open(int fd, SlotRingConfig config, std::vector<std::string>* warnings);
   // `fd` is where long frames are read from, `memory` the slots; `lent` takes the frames of lent batches.
-  SlotRing(int fd, const tpacket_req3& request, Mapping memory, Mapping lent, std::vector<sock_filter> filter);
+  SlotRing(int fd, const tpacket_req3& request, Mapping memory, Mapping lent, std::span<const sock_filter> filter);
 
   uint32_t timeout_ms() const override { return 0; }
   uint32_t most_packets() const override { return kMostPackets; }

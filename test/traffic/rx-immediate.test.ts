@@ -113,6 +113,27 @@ describe('latency immediate', () => {
     assert.deepEqual([end.received, end.packets, end.drops, end.freezes], [20_100, 228, drops, 0]);
   });
 
+  it('RX-14 a ring of 16 slots that overflows while it is read delivers nothing twice and nothing out of order', async () => {
+    const wire = await lab.wire();
+    const rx = asyncCapture(lab, { ...IMMEDIATE, interface: wire.a, blockSize: 4096, blockCount: 8, rcvbuf: 1 << 20 });
+    let last = -1;
+    const reading = (async () => {
+      for await (const batch of rx)
+        for (let i = 0; i < batch.length; i++) {
+          const number = batch.dataAt(i).readUInt32BE(18);
+          assert.ok(number > last, `${number} after ${last}`);
+          last = number;
+        }
+    })();
+    const { sent } = await flood(lab, wire.b, { count: 100_000 });
+    await sleep(100);
+    rx.close();
+    await reading;
+    const { received, packets, drops } = rx.cumulativeStats();
+    assert.deepEqual([received, packets + drops], [sent, sent]);
+    assert.ok(drops > 0 && packets > 100);
+  });
+
   it('an aborted wait loses no packet', async () => {
     const wire = await lab.wire();
     const rx = asyncCapture(lab, { ...IMMEDIATE, interface: wire.a });
