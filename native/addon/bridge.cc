@@ -203,12 +203,15 @@ void BridgeWrap::statistics(const Napi::CallbackInfo& info) {
   // The engine reads what the kernel counts while it runs.
   if (!thread_.is_on()) bridge->read_kernel_counters();
   double* out = info[0].As<Napi::Float64Array>().Data();
-  for (uint32_t which = 0; which < 2; ++which) {
+  for (uint32_t which = 0; which < 2; ++which, out += kCounters) {
     const DirectionCounters& counters = bridge->direction(which).counters();
-    for (const Counter* counter : {&counters.received, &counters.bytes, &counters.forwarded, &counters.filtered,
-                                   &counters.too_large, &counters.ring_full, &counters.errors, &counters.kernel_drops,
-                                   &counters.tap_shed, &counters.timed_out, &counters.forwarded_bytes, &counters.wire})
-      *out++ = static_cast<double>(counter->get());
+    const Counter* const order[kCounters] = {&counters.received,  &counters.bytes,           &counters.forwarded,
+                                             &counters.filtered,  &counters.too_large,       &counters.ring_full,
+                                             &counters.errors,    &counters.kernel_drops,    &counters.tap_shed,
+                                             &counters.timed_out, &counters.forwarded_bytes, &counters.wire};
+    // From the back: what became of a frame is read before how many were received, so that no frame of this moment has
+    // an end without having come.
+    for (uint32_t i = kCounters; i-- > 0;) out[i] = static_cast<double>(order[i]->get());
   }
 }
 

@@ -7,7 +7,7 @@
 namespace netring {
 
 // Every frame that the receiver was given is counted in exactly one of forwarded, filtered, too_large, ring_full,
-// errors and kernel_drops. The rest are beside this sum.
+// errors and kernel_drops, and in received before it is in one of those. The rest are beside this sum.
 struct DirectionCounters {
   Counter received;      // handed to us by the kernel
   Counter bytes;         // of those, on the wire

@@ -67,12 +67,11 @@ Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
     take_new_filter();
     receiver_->relieve();
     uint32_t queued = 0;
-    uint64_t bytes = 0;
     ReceivedFrame frame;
     while (slots_ < Transmitter::kBatch && receiver_->peek(slots_, &frame)) {
       if (frame.queued && queued == kQueuedFrames) break;
       ++slots_;
-      bytes += frame.original_length;
+      count_received(frame);
       const bool was_queued = frame.queued;
       if (!accept(&frame, queued)) continue;
       if (was_queued) ++queued;
@@ -80,8 +79,6 @@ Direction::Progress Direction::step_forward(int64_t now_ns, uint32_t* moved) {
     }
     taken_ += slots_;
     super_frames_ += queued;
-    counters_.received.add(slots_);
-    counters_.bytes.add(bytes);
     tap_.publish();
   }
   if (slots_ == 0) return Progress::kIdle;
@@ -98,7 +95,6 @@ Direction::Progress Direction::step_inline(int64_t now_ns, uint32_t* moved) {
   take_new_filter();
   receiver_->relieve();
   uint32_t slots = 0;
-  uint64_t bytes = 0;
   bool room = true;
   ReceivedFrame frame;
   while (slots < Transmitter::kBatch && receiver_->peek(slots, &frame)) {
@@ -106,17 +102,20 @@ Direction::Progress Direction::step_inline(int64_t now_ns, uint32_t* moved) {
     room = inline_.reserve(std::min(frame.original_length + 4, kMostQueuedBytes), now_ns);
     if (!room) break;
     ++slots;
-    bytes += frame.original_length;
+    count_received(frame);
     if (accept(&frame, 0) && !inline_.append(frame.record(), frame.frame(), frame.header)) counters_.errors.add(1);
   }
   taken_ += slots;
-  counters_.received.add(slots);
-  counters_.bytes.add(bytes);
   inline_.publish();
   receiver_->release(slots);
   *moved += slots;
   if (!sent || !room) return Progress::kBlocked;
   return *moved == 0 ? Progress::kIdle : Progress::kMoved;
+}
+
+void Direction::count_received(const ReceivedFrame& frame) {
+  counters_.received.add(1);
+  counters_.bytes.add(frame.original_length);
 }
 
 // Makes `frame` what is to be sent: whole, and with its tag. False when it is not to be sent; that is counted.

@@ -98,6 +98,7 @@ class Direction {
   void stale(uint32_t count);
   Progress step_forward(int64_t now_ns, uint32_t* moved);
   Progress step_inline(int64_t now_ns, uint32_t* moved);
+  void count_received(const ReceivedFrame& frame);
   bool accept(ReceivedFrame* frame, uint32_t memory);
   void tap(const ReceivedFrame& frame, int64_t now_ns);
   bool settle(int64_t now_ns, uint32_t* moved);
