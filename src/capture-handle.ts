@@ -1,5 +1,6 @@
 /** The one owner of a receive ring's native object, behind `Capture` and its async shells. */
 import { BatchReader } from './batch-reader';
+import { checkProgram, type EbpfProgram } from './ebpf';
 import { NetringError } from './errors';
 import { native, type NativeCapture, type NativeCaptureGeometry } from './native';
 import { assertLinkType } from './link-types';
@@ -57,6 +58,22 @@ export class CaptureHandle implements Owner {
   setFilter(filter: Filter | null): void {
     this.assertOpen();
     this.native.setFilter(packFilter(withSnapLen(filter === null ? [] : parseFilter(filter), this.settings.snapLen)));
+  }
+
+  attachEbpfFilter(program: EbpfProgram): void {
+    this.assertOpen();
+    this.native.attachEbpfFilter(checkProgram(program));
+  }
+
+  attachFanoutEbpf(program: EbpfProgram): void {
+    this.assertOpen();
+    const { fanoutMode } = this.settings;
+    if (fanoutMode !== 'ebpf')
+      throw NetringError.config(
+        `attachFanoutEbpf needs fanoutMode "ebpf", not ${fanoutMode === null ? 'none' : `"${fanoutMode}"`}`,
+        'fanoutMode',
+      );
+    this.native.attachFanoutEbpf(checkProgram(program));
   }
 
   /** Since the last call. */

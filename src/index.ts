@@ -13,6 +13,7 @@ export type { BridgeAnswer, BridgeAudience, InlineOptions, TapOptions } from './
 export type { BridgeFilterFunction } from './bridge-run';
 export { BridgeStats, type BridgeDirectionStats } from './bridge-stats';
 export { Capture, CaptureBuilder } from './capture';
+export type { EbpfProgram } from './ebpf';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export type { SendInput } from './frame-input';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';

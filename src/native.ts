@@ -167,6 +167,9 @@ export interface NativeCapture extends NativeWatchable, NativeReceiver {
   readonly linkUp: boolean;
   /** Packed `struct sock_filter`s; an empty array detaches. */
   setFilter(filter: Uint8Array): void;
+  /** The eBPF program is a descriptor, or the path it is pinned to. */
+  attachEbpfFilter(program: number | string): void;
+  attachFanoutEbpf(program: number | string): void;
   /** `out` has `CAPTURE_COUNTERS` places. */
   statistics(out: Float64Array): void;
   close(): void;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../core/bpf_syscall.h"
 #include "arguments.h"
 #include "slab_buffer.h"
 
@@ -33,6 +34,8 @@ void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceMethod<&CaptureWrap::take>("take"),
                                          InstanceMethod<&CaptureWrap::wait>("wait"),
                                          InstanceMethod<&CaptureWrap::set_filter>("setFilter"),
+                                         InstanceMethod<&CaptureWrap::attach_ebpf_filter>("attachEbpfFilter"),
+                                         InstanceMethod<&CaptureWrap::attach_fanout_ebpf>("attachFanoutEbpf"),
                                          InstanceMethod<&CaptureWrap::statistics>("statistics"),
                                          InstanceMethod<&CaptureWrap::watch>("watch"),
                                          InstanceMethod<&CaptureWrap::arm>("arm"),
@@ -217,6 +220,34 @@ void CaptureWrap::set_filter(const Napi::CallbackInfo& info) {
   if (capture == nullptr || !read_program(info[0], &program)) return;
   const Status status = capture->set_filter(std::move(program));
   if (!status.ok()) environment_.raise(info.Env(), status, name_);
+}
+
+void CaptureWrap::attach_ebpf_filter(const Napi::CallbackInfo& info) {
+  attach_program(info, &Capture::attach_ebpf_filter);
+}
+
+void CaptureWrap::attach_fanout_ebpf(const Napi::CallbackInfo& info) {
+  attach_program(info, &Capture::attach_fanout_ebpf);
+}
+
+// The program is a descriptor, or the path it is pinned to. A socket holds its program: the descriptor may be closed.
+void CaptureWrap::attach_program(const Napi::CallbackInfo& info, Status (Capture::*attach)(int program_fd)) {
+  Capture* capture = opened(info.Env());
+  if (capture == nullptr) return;
+  if (info[0].IsNumber()) {
+    const int fd = info[0].As<Napi::Number>().Int32Value();
+    const Status status = (capture->*attach)(fd);
+    if (!status.ok()) environment_.raise(info.Env(), status, name_, "descriptor " + std::to_string(fd));
+    return;
+  }
+  if (!info[0].IsString()) {
+    Napi::TypeError::New(info.Env(), "program must be a number or a string").ThrowAsJavaScriptException();
+    return;
+  }
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  Result<UniqueFd> program = open_pinned_program(path);
+  const Status status = program.ok() ? (capture->*attach)(program->get()) : program.status();
+  if (!status.ok()) environment_.raise(info.Env(), status, name_, path);
 }
 
 void CaptureWrap::statistics(const Napi::CallbackInfo& info) {

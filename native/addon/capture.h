@@ -40,6 +40,9 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   Napi::Value take(const Napi::CallbackInfo& info);
   Napi::Value wait(const Napi::CallbackInfo& info);
   void set_filter(const Napi::CallbackInfo& info);
+  void attach_ebpf_filter(const Napi::CallbackInfo& info);
+  void attach_fanout_ebpf(const Napi::CallbackInfo& info);
+  void attach_program(const Napi::CallbackInfo& info, Status (Capture::*attach)(int program_fd));
   void statistics(const Napi::CallbackInfo& info);
 
   void watch(const Napi::CallbackInfo& info);

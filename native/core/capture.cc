@@ -223,6 +223,18 @@ Status Capture::set_filter(std::vector<sock_filter> program) {
   return {};
 }
 
+Status Capture::attach_ebpf_filter(int program_fd) {
+  if (const Status s = netring::attach_ebpf_filter(socket_.get(), program_fd); !s.ok()) return s;
+  // A classic program set before would go on to refuse what this one lets into the block that is being filled.
+  refilter_.clear();
+  refilter_blocks_ = 0;
+  return {};
+}
+
+Status Capture::attach_fanout_ebpf(int program_fd) {
+  return set_option(socket_.get(), SOL_PACKET, PACKET_FANOUT_DATA, program_fd, "PACKET_FANOUT_DATA");
+}
+
 const CaptureTotals& Capture::read_totals() {
   tpacket_stats_v3 statistics{};
   socklen_t size = sizeof statistics;

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { PacketBatch } from '../batch';
 import { Capture, captureHandle } from '../capture';
 import type { CaptureHandle } from '../capture-handle';
+import type { EbpfProgram } from '../ebpf';
 import { NetringError } from '../errors';
 import { LoopEvent, type NativeCaptureGeometry } from '../native';
 import type { Filter } from '../options/filter-program';
@@ -124,6 +125,23 @@ export class AsyncCapture<S extends Capture = Capture>
   async setFilter(filter: Filter | null): Promise<void> {
     this.#receiving.assertOpen();
     this.#handle.setFilter(filter);
+  }
+
+  /** As `Capture.attachEbpfFilter`. */
+  async attachEbpfFilter(program: EbpfProgram): Promise<void> {
+    this.#receiving.assertOpen();
+    this.#handle.attachEbpfFilter(program);
+  }
+
+  /** As `Capture.attachFanoutEbpf`. */
+  async attachFanoutEbpf(program: EbpfProgram): Promise<void> {
+    this.#receiving.assertOpen();
+    this.#handle.attachFanoutEbpf(program);
+  }
+
+  /** Takes the filter away, classic or eBPF; no error when there is none. */
+  async detachFilter(): Promise<void> {
+    return this.setFilter(null);
   }
 
   /** Lets the process end although the capture is open. */

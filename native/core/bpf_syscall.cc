@@ -64,6 +64,12 @@ Status get_info(int fd, void* info, size_t size) {
   return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 ? Status{} : Status::failed("BPF_OBJ_GET_INFO_BY_FD");
 }
 
+UniqueFd open_pinned(const std::string& path) {
+  bpf_attr attr = zeroed();
+  attr.pathname = address(path.c_str());
+  return UniqueFd(bpf(BPF_OBJ_GET, &attr));
+}
+
 // The last line that says why; a line of statistics may follow it.
 std::string reason(std::string_view log) {
   constexpr std::string_view kStatistics = "processed ";
@@ -91,9 +97,7 @@ Result<UniqueFd> create_xskmap(uint32_t entries) {
 }
 
 Result<UniqueFd> open_pinned_xskmap(const std::string& path) {
-  bpf_attr attr = zeroed();
-  attr.pathname = address(path.c_str());
-  UniqueFd fd(bpf(BPF_OBJ_GET, &attr));
+  UniqueFd fd = open_pinned(path);
   if (!fd) return Status::failed("BPF_OBJ_GET");
   // Of a program or a link this would be another structure, with the hash of the program or a number of its own in
   // place of both sizes.
@@ -101,6 +105,12 @@ Result<UniqueFd> open_pinned_xskmap(const std::string& path) {
   if (const Status status = get_info(fd.get(), &info, sizeof info); !status.ok()) return status;
   if (info.type != BPF_MAP_TYPE_XSKMAP || info.key_size != sizeof(uint32_t) || info.value_size != sizeof(int))
     return Status{EINVAL, "BPF_OBJ_GET"};
+  return fd;
+}
+
+Result<UniqueFd> open_pinned_program(const std::string& path) {
+  UniqueFd fd = open_pinned(path);
+  if (!fd) return Status::failed("BPF_OBJ_GET of a program");
   return fd;
 }
 
