@@ -7,6 +7,7 @@ import { assertLinkType } from './link-types';
 import { packFilter, parseFilter, withSnapLen, type Filter } from './options/filter-program';
 import type { CaptureSettings } from './options/generated/builders';
 import { toNativeCaptureConfig } from './options/validate';
+import type { FanoutMode } from './options/values';
 import type { Owner } from './owner';
 import { readCaptureStats, type CaptureStats } from './stats';
 
@@ -67,12 +68,7 @@ export class CaptureHandle implements Owner {
 
   attachFanoutEbpf(program: EbpfProgram): void {
     this.assertOpen();
-    const { fanoutMode } = this.settings;
-    if (fanoutMode !== 'ebpf')
-      throw NetringError.config(
-        `attachFanoutEbpf needs fanoutMode "ebpf", not ${fanoutMode === null ? 'none' : `"${fanoutMode}"`}`,
-        'fanoutMode',
-      );
+    assertFanoutEbpf(this.settings.fanoutMode);
     this.native.attachFanoutEbpf(checkProgram(program));
   }
 
@@ -100,4 +96,10 @@ export class CaptureHandle implements Owner {
   assertOpen(): void {
     if (this.closed) throw NetringError.io('ECANCELED', `the capture on ${this.#interfaceName} is closed`, this.#interfaceName);
   }
+}
+
+/** @internal Only a group of this mode has a program. */
+export function assertFanoutEbpf(mode: FanoutMode | null): void {
+  if (mode !== 'ebpf')
+    throw NetringError.config(`attachFanoutEbpf needs fanoutMode "ebpf", not ${mode === null ? 'none' : `"${mode}"`}`, 'fanoutMode');
 }

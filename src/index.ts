@@ -16,6 +16,7 @@ export { Capture, CaptureBuilder } from './capture';
 export type { EbpfProgram } from './ebpf';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export type { SendInput } from './frame-input';
+export { captureGroup, CaptureGroup } from './group/capture-group';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo } from './interfaces';
 export type { NativeCaptureGeometry as CaptureGeometry } from './native';

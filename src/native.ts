@@ -49,6 +49,8 @@ export const enum Header {
   OriginalHigh = 10,
   /** Owned batches: byte offset of the frames in the ArrayBuffer; the index stands at `HEADER_WORDS`. */
   BytesOffset = 11,
+  /** Index of the member of a capture group that the batch came from. */
+  Member = 12,
 }
 export const HEADER_WORDS = 16;
 
@@ -167,11 +169,30 @@ export interface NativeCapture extends NativeWatchable, NativeReceiver {
   readonly linkUp: boolean;
   /** Packed `struct sock_filter`s; an empty array detaches. */
   setFilter(filter: Uint8Array): void;
+  /**
+   * From now on `take` sends its batches to the `SlabInbox` of another thread that `outboxFd` belongs to, and gives a header of no packets instead;
+   * undefined also when as many wait there as may.
+   */
+  sendTo(outboxFd: number, member: number): void;
   /** The eBPF program is a descriptor, or the path it is pinned to. */
   attachEbpfFilter(program: number | string): void;
   attachFanoutEbpf(program: number | string): void;
   /** `out` has `CAPTURE_COUNTERS` places. */
   statistics(out: Float64Array): void;
+  close(): void;
+}
+
+/** Where batches arrive that another thread of the process has taken; see native/core/slab_channel.h. */
+export interface NativeSlabInbox {
+  /** For `NativeCapture.sendTo`; -1 after `closeOutbox`, which is due once the other thread has done that or has ended. */
+  readonly outboxFd: number;
+  /** Whether `take` would give a batch. */
+  readonly ready: boolean;
+  /** Bytes of slabs under the sender's live batches: on the way, and with the reader. */
+  readonly bufferedBytes: number;
+  take(): ArrayBuffer | null;
+  closeOutbox(): void;
+  /** Frees what was not taken. */
   close(): void;
 }
 
@@ -437,6 +458,7 @@ export interface NativeAddon {
   initialize(makeError: (failure: NativeFailure) => Error): void;
   Capture: new (config: NativeCaptureConfig) => NativeCapture;
   Injector: new (config: NativeInjectorConfig) => NativeInjector;
+  SlabInbox: new () => NativeSlabInbox;
   Bridge: new (config: NativeBridgeConfig) => NativeBridge;
   /** With `sharedUmem` the socket's frames lie in that one's UMEM: same interface, same queue. */
   XdpSocket: new (config: NativeXdpConfig, sharedUmem?: NativeXdpSocket) => NativeXdpSocket;

@@ -7,6 +7,7 @@
 #include "environment.h"
 #include "injector.h"
 #include "interfaces.h"
+#include "slab_inbox.h"
 #include "xdp_socket.h"
 
 namespace netring {
@@ -28,6 +29,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   BridgeWrap::define(env, exports);
   CaptureWrap::define(env, exports);
   InjectorWrap::define(env, exports);
+  SlabInboxWrap::define(env, exports);
   XdpWrap::define(env, exports);
   exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));
   return exports;

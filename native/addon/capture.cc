@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "../core/bpf_syscall.h"
 #include "arguments.h"
@@ -32,6 +33,7 @@ void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceMethod<&CaptureWrap::borrow>("borrow"),
                                          InstanceMethod<&CaptureWrap::release>("release"),
                                          InstanceMethod<&CaptureWrap::take>("take"),
+                                         InstanceMethod<&CaptureWrap::send_to>("sendTo"),
                                          InstanceMethod<&CaptureWrap::wait>("wait"),
                                          InstanceMethod<&CaptureWrap::set_filter>("setFilter"),
                                          InstanceMethod<&CaptureWrap::attach_ebpf_filter>("attachEbpfFilter"),
@@ -164,26 +166,70 @@ void CaptureWrap::release(const Napi::CallbackInfo& info) {
 
 Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Capture* capture = opened(env);
-  if (capture == nullptr || !lease_.assert_none(env)) return env.Undefined();
+  if (opened(env) == nullptr || !lease_.assert_none(env)) return env.Undefined();
+  SlabPool::Slab slab;
+  size_t length = 0;
+  switch (fill(env, &slab, &length)) {
+    case Filled::kNone:
+      return env.Null();
+    case Filled::kNoRoom:
+      return env.Undefined();
+    case Filled::kBatch:
+      return outbox_ ? send_on(env, slab, length) : wrap_slab(env, budget_.pool(), slab, length);
+  }
+  return env.Undefined();
+}
+
+CaptureWrap::Filled CaptureWrap::fill(Napi::Env env, SlabPool::Slab* slab, size_t* length) {
   for (;;) {
-    uint8_t* block = capture->current_block();
-    if (block == nullptr) return env.Null();
+    uint8_t* block = capture_->current_block();
+    if (block == nullptr) return Filled::kNone;
+    if (outbox_ && !outbox_->has_room()) return Filled::kNoRoom;
     const auto* descriptor = reinterpret_cast<const tpacket_block_desc*>(block);
     const size_t index_bytes =
-        sizeof(BatchHeader) + packets_in_block(descriptor, capture->block_size()) * sizeof(PacketRecord);
-    const size_t needed = slab_bytes(*descriptor, capture->block_size());
-    const SlabPool::Slab slab = budget_.take(env, name_, needed);
-    if (slab.data == nullptr) return env.Undefined();
-    auto* header = reinterpret_cast<BatchHeader*>(slab.data);
-    auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
-    const uint32_t packets =
-        capture->copy_current(header, records, slab.data + index_bytes, static_cast<uint32_t>(slab.size - index_bytes));
+        sizeof(BatchHeader) + packets_in_block(descriptor, capture_->block_size()) * sizeof(PacketRecord);
+    *slab = budget_.take(env, name_, slab_bytes(*descriptor, capture_->block_size()));
+    if (slab->data == nullptr) return Filled::kNoRoom;
+    auto* header = reinterpret_cast<BatchHeader*>(slab->data);
+    auto* records = reinterpret_cast<PacketRecord*>(slab->data + sizeof(BatchHeader));
+    const uint32_t packets = capture_->copy_current(header, records, slab->data + index_bytes,
+                                                    static_cast<uint32_t>(slab->size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
-    capture->release_block();
-    if (packets != 0) return wrap_slab(env, budget_.pool(), slab, index_bytes + header->byte_length);
-    budget_.pool()->give_back(slab);
+    capture_->release_block();
+    *length = index_bytes + header->byte_length;
+    if (packets != 0) return Filled::kBatch;
+    budget_.pool()->give_back(*slab);
   }
+}
+
+// What is left here is a header, which says how the block ended and that no packet is in it any more.
+Napi::Value CaptureWrap::send_on(Napi::Env env, SlabPool::Slab slab, size_t length) {
+  auto* header = reinterpret_cast<BatchHeader*>(slab.data);
+  header->member = member_;
+  BatchHeader rest = *header;
+  rest.count = 0;
+  rest.bytes_offset = sizeof rest;
+  const Status status = outbox_->send(std::make_unique<Parcel>(budget_.pool(), slab, length));
+  if (!status.ok()) {
+    environment_.raise(env, status, name_);
+    return env.Undefined();
+  }
+  Napi::ArrayBuffer receipt = Napi::ArrayBuffer::New(env, sizeof rest);
+  if (!env.IsExceptionPending()) std::memcpy(receipt.Data(), &rest, sizeof rest);
+  return receipt;
+}
+
+void CaptureWrap::send_to(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (opened(env) == nullptr) return;
+  if (!info[0].IsNumber() || !info[1].IsNumber()) {
+    Napi::TypeError::New(env, "outboxFd and member must be numbers").ThrowAsJavaScriptException();
+    return;
+  }
+  Result<SlabOutbox> outbox = SlabOutbox::join(info[0].As<Napi::Number>().Int32Value());
+  if (!outbox.ok()) return environment_.raise(env, outbox.status(), name_);
+  outbox_.emplace(std::move(*outbox));
+  member_ = info[1].As<Napi::Number>().Uint32Value();
 }
 
 Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
@@ -195,7 +241,7 @@ Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
   const uint8_t* block = capture_->current_block();
   const size_t needed =
       block == nullptr ? 0 : slab_bytes(*reinterpret_cast<const tpacket_block_desc*>(block), capture_->block_size());
-  return Napi::Boolean::New(info.Env(), budget_.room_for(needed));
+  return Napi::Boolean::New(info.Env(), budget_.room_for(needed) && (!outbox_ || outbox_->has_room()));
 }
 
 Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {
@@ -296,6 +342,7 @@ void CaptureWrap::close_native() {
   environment_.remove(this);
   watch_.stop();
   capture_.reset();
+  outbox_.reset();
   budget_.pool()->close();
 }
 

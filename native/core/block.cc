@@ -113,6 +113,7 @@ void describe_block(const uint8_t* block, const BlockCount& count, uint64_t byte
   out->original_low = static_cast<uint32_t>(count.original_bytes);
   out->original_high = static_cast<uint32_t>(count.original_bytes >> 32);
   out->bytes_offset = 0;
+  out->member = 0;
 }
 
 // `place(frame, length)` says at which offset of the batch's bytes a frame lies, or ~0u when there is no room for it.

@@ -42,8 +42,11 @@ export interface Yield {
   readonly lastFull: boolean;
 }
 
+/** What is read from. */
+export type BatchSource = Pick<BatchReader, 'borrow' | 'take' | 'stalled' | 'reclaim'>;
+
 export class ReceiveLoop {
-  readonly #reader: BatchReader;
+  readonly #reader: BatchSource;
   readonly #owner: Owner;
   readonly #readiness: Readiness;
   readonly #mostGathering: (since: Yield) => number;
@@ -59,7 +62,7 @@ export class ReceiveLoop {
   #lastBatch: NodeJS.Timeout | undefined;
 
   /** `mostGathering` tells for how many ms a ring that has yielded so much may be left alone. */
-  constructor(reader: BatchReader, owner: Owner, readiness: Readiness, mostGathering: (since: Yield) => number) {
+  constructor(reader: BatchSource, owner: Owner, readiness: Readiness, mostGathering: (since: Yield) => number) {
     this.#reader = reader;
     this.#owner = owner;
     this.#readiness = readiness;
@@ -103,13 +106,13 @@ export class ReceiveLoop {
   }
 
   /** Owned batches until the end. `assertUsable` is called before each. */
-  async *batches(assertUsable: () => void): AsyncGenerator<PacketBatch, void, undefined> {
+  async *batches(assertUsable: () => void, options: WaitOptions = {}): AsyncGenerator<PacketBatch, void, undefined> {
     assertUsable();
     while (!this.#owner.closed) {
       let batch: PacketBatch;
       try {
         assertUsable();
-        batch = await this.recv({});
+        batch = await this.recv(options);
       } catch (error) {
         if (this.#owner.closed && error === this.#ended) return;
         throw error;
