@@ -14,11 +14,26 @@ import { compile } from './lib/compile.mjs';
 import { Network } from './lib/network.mjs';
 import { hoard, idle, soak, stall } from './suites/behaviour.mjs';
 import { bridge, bridgeSoak } from './suites/bridge.mjs';
+import { group } from './suites/group.mjs';
 import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 import { xdpRx, xdpTx } from './suites/xdp.mjs';
 
-const suites = { rx, paced, tx, million, 'xdp-rx': xdpRx, 'xdp-tx': xdpTx, bridge, 'bridge-soak': bridgeSoak, idle, stall, hoard, soak };
+const suites = {
+  rx,
+  paced,
+  group,
+  tx,
+  million,
+  'xdp-rx': xdpRx,
+  'xdp-tx': xdpTx,
+  bridge,
+  'bridge-soak': bridgeSoak,
+  idle,
+  stall,
+  hoard,
+  soak,
+};
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in suites));

@@ -75,10 +75,15 @@ export class SlabCollector {
   }
 }
 
-/** The flag only decides whether a new context gets a `gc` function, so it is on for the making of one context. */
+/**
+ * The flag only decides whether a new context gets a `gc` function, so it is on for the making of one context. It is the whole process's: another thread
+ * that does the same may take it away in between.
+ */
 function exposeCollector(): Collect {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as Collect;
-  setFlagsFromString('--no-expose-gc');
-  return gc;
+  for (;;) {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('globalThis.gc') as Collect | undefined;
+    setFlagsFromString('--no-expose-gc');
+    if (gc !== undefined) return gc;
+  }
 }

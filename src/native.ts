@@ -152,7 +152,7 @@ export interface NativeReceiver {
   release(): void;
   /** The next batch, copied into a slab: header, index, bytes. null when there is none; undefined when `maxBufferedBytes` is reached. */
   take(): ArrayBuffer | null | undefined;
-  /** Bytes of slabs under live owned batches now. */
+  /** Bytes of slabs under live owned batches of this thread now. */
   readonly bufferedBytes: number;
   /** Whether live owned batches leave room for the next batch under `maxBufferedBytes`. */
   readonly hasRoom: boolean;

@@ -74,18 +74,18 @@ function busy() {
 /** Answers `mark` (start counting here), `stop`, `idle`, `busy`, and the commands that the receiver adds. */
 export function serve({ drops, commands = {} }) {
   let cpu = processCpuNs();
-  let dropped = drops();
+  let dropped = 0;
   const all = {
     async mark() {
       await drained();
       answer({ marked: true, packets: totals.packets, ...residentBytes() });
       Object.assign(totals, { packets: 0, bytes: 0, sum: 0 });
-      dropped = drops();
+      dropped = await drops();
       cpu = processCpuNs();
     },
     async stop() {
       await drained();
-      answer({ ...totals, drops: drops() - dropped, cpuNs: processCpuNs() - cpu, ...residentBytes() });
+      answer({ ...totals, drops: (await drops()) - dropped, cpuNs: processCpuNs() - cpu, ...residentBytes() });
       process.exit(0);
     },
     idle,

@@ -233,7 +233,8 @@ void CaptureWrap::send_to(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(budget_.live_bytes()));
+  // Slabs that were sent on are not for this thread's collector to give back.
+  return Napi::Number::New(info.Env(), outbox_ ? 0 : static_cast<double>(budget_.live_bytes()));
 }
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
