@@ -49,7 +49,8 @@ int bpf(int command, bpf_attr* attr) { return bpf(command, attr, sizeof *attr); 
 
 // The kernel refuses arguments with anything but zeros where it knows of no field.
 bpf_attr zeroed() {
-  bpf_attr attr;
+  bpf_attr attr{};
+  // Of a union braces clear the first member only.
   std::memset(&attr, 0, sizeof attr);
   return attr;
 }

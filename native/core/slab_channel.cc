@@ -28,7 +28,7 @@ Status SlabOutbox::send(std::unique_ptr<Parcel> parcel) {
   letter->parcel = std::move(parcel);
   letter->waiting = waiting_;
   letter->sealed.store(true, std::memory_order_release);
-  const Letter* address = letter.get();
+  const void* address = letter.get();
   waiting_->fetch_add(1, std::memory_order_acq_rel);
   if (::send(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof address) {
     const Status failure = Status::failed("send");
@@ -47,14 +47,14 @@ Result<SlabInbox> SlabInbox::open() {
 }
 
 bool SlabInbox::ready() const {
-  Letter* address = nullptr;
+  void* address = nullptr;
   return ::recv(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_PEEK) == sizeof address;
 }
 
 std::unique_ptr<Parcel> SlabInbox::receive() {
-  Letter* address = nullptr;
+  void* address = nullptr;
   if (::recv(socket_.get(), &address, sizeof address, MSG_DONTWAIT) != sizeof address) return nullptr;
-  const std::unique_ptr<Letter> letter(address);
+  const std::unique_ptr<Letter> letter(static_cast<Letter*>(address));
   (void)letter->sealed.load(std::memory_order_acquire);
   letter->waiting->fetch_sub(1, std::memory_order_acq_rel);
   return std::move(letter->parcel);

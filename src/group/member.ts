@@ -94,7 +94,8 @@ export class Member {
 
   listen(listener: MemberListener): void {
     this.#listener = listener;
-    if (this.#failure !== undefined) setImmediate(listener.died, this.#failure);
+    const failure = this.#failure;
+    if (failure !== undefined) setImmediate(() => listener.died(failure));
   }
 
   /** Asks the thread for something. Rejects with its error, or when the thread has ended. */
@@ -146,12 +147,15 @@ export class Member {
       case 'ready':
         return this.#listener?.ready();
       case 'down':
+        this.#linkUp = false;
+        return this.#listener?.down();
       case 'up':
-        this.#linkUp = message.type === 'up';
-        return this.#listener?.[message.type]();
+        this.#linkUp = true;
+        return this.#listener?.up();
       case 'gone':
+        return this.#listener?.gone(fromPlain(message.error));
       case 'error':
-        return this.#listener?.[message.type](fromPlain(message.error));
+        return this.#listener?.error(fromPlain(message.error));
       case 'answer':
         this.#pending.get(message.id)?.resolve(message.result as never);
         this.#pending.delete(message.id);
@@ -164,7 +168,7 @@ export class Member {
 
   #ended(failure: NetringError): void {
     this.#failure = failure;
-    for (const { reject } of this.#pending.values()) reject(failure);
+    for (const pending of this.#pending.values()) pending.reject(failure);
     this.#pending.clear();
     if (!this.#closing) this.#listener?.died(failure);
   }
