@@ -19,6 +19,7 @@ import { latency } from './suites/latency.mjs';
 import { decode } from './suites/decode.mjs';
 import { pcap } from './suites/pcap.mjs';
 import { filter } from './suites/filter.mjs';
+import { group } from './suites/group.mjs';
 import { paced, rx } from './suites/rx.mjs';
 import { million, tx } from './suites/tx.mjs';
 import { xdpRx, xdpTx } from './suites/xdp.mjs';
@@ -26,6 +27,7 @@ import { xdpRx, xdpTx } from './suites/xdp.mjs';
 const suites = {
   rx,
   paced,
+  group,
   latency,
   channel,
   tx,

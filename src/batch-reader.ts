@@ -1,16 +1,10 @@
 /** Reads batches off what receives, one borrowed or any number owned, and keeps their memory in bounds. */
 import { PacketBatch } from './batch';
-import { requestCollection, requestMinorCollection } from './collector';
+import { SlabCollector } from './collector';
 import { HEADER_WORDS, Header, RECORD_WORDS, type NativeReceiver } from './native';
 import type { Owner } from './owner';
 
 const WAIT_SLICE_MS = 100;
-
-/** Bytes of slabs after which the young generation is collected. */
-const COLLECT_STEP = 16 << 20;
-
-/** Tries with the young generation alone: what survives some of them has left it. */
-const MINOR_ROUNDS = 5;
 
 /** What came of a try to read a batch. */
 export type Taken = PacketBatch | 'empty' | 'stalled';
@@ -19,25 +13,23 @@ export class BatchReader {
   readonly #receiver: NativeReceiver;
   readonly #owner: Owner;
   readonly #linkType: number;
-  readonly #maxBufferedBytes: number;
+  readonly #collector: SlabCollector;
   #borrowed: PacketBatch | undefined;
   #header: Uint32Array | undefined;
   #index: Uint32Array | undefined;
   #stalled = false;
-  #collections = 0;
-  #collectAt = Infinity;
 
   /** `linkType` is the ARPHRD_* that the batches have. */
   constructor(receiver: NativeReceiver, owner: Owner, linkType: number, maxBufferedBytes: number) {
     this.#receiver = receiver;
     this.#owner = owner;
     this.#linkType = linkType;
-    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#collector = new SlabCollector(maxBufferedBytes);
   }
 
   /** Full garbage collections asked for by `reclaim`. */
   get collections(): number {
-    return this.#collections;
+    return this.#collector.collections;
   }
 
   /** The next batch, borrowed; ends the one before. */
@@ -76,7 +68,7 @@ export class BatchReader {
     if (slab === null) return 'empty';
     this.#stalled = slab === undefined;
     if (slab === undefined) return 'stalled';
-    this.#collectInTime();
+    this.#collector.collectInTime(this.#receiver.bufferedBytes);
     return PacketBatch.fromSlab(slab, this.#owner.interface, this.#linkType);
   }
 
@@ -86,27 +78,9 @@ export class BatchReader {
     return this.#stalled && !this.#owner.closed;
   }
 
-  /**
-   * Collects the young generation whenever so much more has come to be held. A flow that keeps nothing then goes round in few slabs, never reaches
-   * the limit only because V8 has not collected yet, and is spared the full collections that V8 does by its own measure, one per 64 MiB: a flow with
-   * frames of 1500 bytes took 480 instead of 1450 ns a packet.
-   */
-  #collectInTime(): void {
-    const step = Math.min(COLLECT_STEP, this.#maxBufferedBytes / 4);
-    const held = this.#receiver.bufferedBytes;
-    this.#collectAt = Math.min(this.#collectAt, held + step);
-    if (held < this.#collectAt) return;
-    this.#collectAt = held + step;
-    requestMinorCollection();
-  }
-
-  /**
-   * At the memory limit, before it calls the memory held: gives the collector a chance to return the slabs of forgotten batches. `round` counts the
-   * calls since the limit was reached: first the young generation, then everything, at most once a second.
-   */
+  /** At the memory limit: see `SlabCollector.reclaim`. */
   reclaim(round: number): void {
-    if (round > 0 && requestCollection()) this.#collections++;
-    else if (round < MINOR_ROUNDS) requestMinorCollection();
+    this.#collector.reclaim(round);
   }
 
   /** BLOCKS THE THREAD until there is a batch; false after the timeout. -1 waits for ever. */

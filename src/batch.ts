@@ -170,6 +170,10 @@ export class PacketBatch implements Iterable<Packet> {
   get seqNum(): number {
     return this.#header[Header.SequenceHigh]! * TWO_TO_32 + this.#header[Header.SequenceLow]!;
   }
+  /** Index of the member of a capture group that has read it; 0 for what comes from elsewhere. `seqNum` counts for each member. */
+  get member(): number {
+    return this.#header[Header.Member]!;
+  }
   /** The block was retired by its timeout, not because it was full. With latency immediate: the batch is all that had come by then. */
   get timedOut(): boolean {
     return (this.#header[Header.Flags]! & 1) !== 0;
@@ -399,6 +403,7 @@ export class PacketBatch implements Iterable<Packet> {
   #derive(index: Uint32Array, bytes: Buffer): PacketBatch {
     const header = describe(index, this.seqNum);
     header[Header.Flags] = this.#header[Header.Flags]!;
+    header[Header.Member] = this.#header[Header.Member]!;
     return new PacketBatch({ header, index, bytes, interface: this.#interface, linkType: this.#linkType });
   }
 }

@@ -1,5 +1,6 @@
 /** The one owner of a receive ring's native object, behind `Capture` and its async shells. */
 import { BatchReader } from './batch-reader';
+import { checkProgram, type EbpfProgram } from './ebpf';
 import { NetringError } from './errors';
 import { native, type NativeCapture, type NativeCaptureGeometry } from './native';
 import { receivedAccount, type CaptureLedger, type LedgerKeeper } from './ledger';
@@ -8,6 +9,7 @@ import { captures } from './metrics/books';
 import { isExpression, packFilter, parseFilter, withSnapLen, type Filter } from './options/filter-program';
 import type { CaptureSettings } from './options/generated/builders';
 import { toNativeCaptureConfig } from './options/validate';
+import type { FanoutMode } from './options/values';
 import type { Owner } from './owner';
 import { readCaptureStats, type CaptureStats } from './stats';
 
@@ -66,6 +68,17 @@ export class CaptureHandle implements Owner, LedgerKeeper {
     this.native.setFilter(packFilter(withSnapLen(program, this.settings.snapLen)));
   }
 
+  attachEbpfFilter(program: EbpfProgram): void {
+    this.assertOpen();
+    this.native.attachEbpfFilter(checkProgram(program));
+  }
+
+  attachFanoutEbpf(program: EbpfProgram): void {
+    this.assertOpen();
+    assertFanoutEbpf(this.settings.fanoutMode);
+    this.native.attachFanoutEbpf(checkProgram(program));
+  }
+
   /** Since the last call. */
   stats(): CaptureStats {
     const now = this.cumulativeStats();
@@ -95,4 +108,10 @@ export class CaptureHandle implements Owner, LedgerKeeper {
   assertOpen(): void {
     if (this.closed) throw NetringError.io('ECANCELED', `the capture on ${this.#interfaceName} is closed`, this.#interfaceName);
   }
+}
+
+/** @internal Only a group of this mode has a program. */
+export function assertFanoutEbpf(mode: FanoutMode | null): void {
+  if (mode !== 'ebpf')
+    throw NetringError.config(`attachFanoutEbpf needs fanoutMode "ebpf", not ${mode === null ? 'none' : `"${mode}"`}`, 'fanoutMode');
 }

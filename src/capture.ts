@@ -2,6 +2,7 @@
 import { assertNotAdopted } from './async/adoption';
 import type { PacketBatch } from './batch';
 import { CaptureHandle } from './capture-handle';
+import type { EbpfProgram } from './ebpf';
 import { keepLedger } from './ledger';
 import { native, type NativeCaptureGeometry } from './native';
 import { CaptureSetters, type CaptureOptions } from './options/generated/builders';
@@ -144,7 +145,37 @@ export class Capture implements PacketSource, Disposable {
     this.#own().setFilter(filter);
   }
 
-  /** As `setFilter(null)`; no error when there is no filter. */
+  /**
+   * Has an eBPF program pick packets in the kernel (SO_ATTACH_BPF; Documentation/networking/filter.rst), by descriptor or pinned path: see
+   * `EbpfProgram`. It sees a frame from its link-layer header on, without the VLAN tag that the kernel has taken out (`skb->vlan_tci`), and returns how
+   * many bytes of it to keep, 0 for none.
+   *
+   * A socket has one filter: the program takes the place of `filter` and of what `setFilter` has set, and a later `setFilter` takes its. The ring stays;
+   * packets in it stay too, as the filter before has let them in, for a program of the kernel cannot judge them here. `snapLen` goes on to limit
+   * what batches show; what the ring holds of a packet is as long as the program says. `detachFilter` takes it away.
+   *
+   * Throws `SockOpt`: `EINVAL` when the program is of another type, `EBADF` when the descriptor is none; `Io`: `ENOENT` when nothing is pinned at the path,
+   * `EACCES` when it cannot be opened or is no object of BPF; `PermissionDenied`: before Linux 5.19 opening a path wants CAP_BPF (a descriptor does not).
+   */
+  attachEbpfFilter(program: EbpfProgram): void {
+    this.#own().attachEbpfFilter(program);
+  }
+
+  /**
+   * Has an eBPF program share the packets of the fanout group out (PACKET_FANOUT_DATA): its return value modulo the number of members is the member, in
+   * the order of their joining. For a capture with `fanoutMode` `ebpf`; any member attaches for all, and a new program takes the place of the
+   * one before. Without one the first member takes all.
+   *
+   * Unlike a filter it sees an incoming frame from its network header on (`bpf_skb_load_bytes_relative` with BPF_HDR_START_MAC reaches the
+   * link-layer header in any case), and an outgoing one from its link-layer header.
+   *
+   * Throws `Config` without that mode, else as `attachEbpfFilter`.
+   */
+  attachFanoutEbpf(program: EbpfProgram): void {
+    this.#own().attachFanoutEbpf(program);
+  }
+
+  /** Takes the filter away, classic or eBPF, as `setFilter(null)`; no error when there is none. */
   detachFilter(): void {
     this.setFilter(null);
   }

@@ -71,6 +71,7 @@ export class NetringError extends Error {
     const code = errnoName(errno);
     const hint = remedyFor(code, step);
     const isOption = /^(SO|PACKET|XDP)_/.test(step);
+    const said = detail === '' ? '' : ` (${detail})`;
     const details: ErrorDetails = { code, errno, interface: interfaceName, hint, ...(isOption ? { option: step } : { syscall: step }) };
     if (step === 'netns' || step === 'setns') return namespaceError(step, code, detail, details);
     if (step === 'if_nametoindex') {
@@ -80,7 +81,8 @@ export class NetringError extends Error {
     if (step === 'socket' && (code === 'EPERM' || code === 'EACCES'))
       return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_NET_RAW)', details);
     const where = interfaceName === '' ? '' : ` on ${interfaceName}`;
-    if (step.startsWith('BPF_')) return programError(step, code, where, detail === '' ? '' : ` (${detail})`, details);
+    if (step === PINNED_PROGRAM) return pinnedError(code, where, said, { ...details, syscall: 'BPF_OBJ_GET' });
+    if (step.startsWith('BPF_')) return programError(step, code, where, said, details);
     const shared = SHARED_PROGRAM[step];
     if (shared !== undefined)
       return NetringError.config(
@@ -94,7 +96,7 @@ export class NetringError extends Error {
     if (step === 'socket') return new NetringError('Socket', `socket creation failed: ${code}`, details);
     if (step === 'mmap') return new NetringError('Mmap', `mmap of the ring failed${where}: ${code}`, details);
     if (step === 'bind') return new NetringError('Bind', `bind failed${where}: ${code}`, details);
-    if (isOption) return new NetringError('SockOpt', `setsockopt(${step}) failed${where}: ${code}`, details);
+    if (isOption) return new NetringError('SockOpt', `setsockopt(${step}) failed${where}: ${code}${said}`, details);
     return new NetringError('Io', `${step} failed${where}: ${code}`, details);
   }
 }
@@ -121,6 +123,19 @@ const SHARED_PROGRAM: Readonly<Record<string, string>> = {
   'filter of the shared program': 'filter',
   'mode of the shared program': 'attach',
 };
+
+/** What the native core calls opening a program for a packet socket, which is no business of an XDP socket's. */
+const PINNED_PROGRAM = 'BPF_OBJ_GET of a program';
+
+function pinnedError(code: string, where: string, said: string, details: ErrorDetails): NetringError {
+  if (code === 'EPERM')
+    return new NetringError(
+      'PermissionDenied',
+      `insufficient privileges (need CAP_BPF to open a pinned program before Linux 5.19)${said}`,
+      details,
+    );
+  return new NetringError('Io', `bpf(BPF_OBJ_GET) failed${where}: ${code}${said}`, details);
+}
 
 /** A refusal of what redirects frames to AF_XDP sockets: the program, its map, the link that attaches it. */
 function programError(step: string, code: string, where: string, said: string, details: ErrorDetails): NetringError {

@@ -22,6 +22,7 @@ export { Ipv4Layer, Ipv6Layer, type IpFields, type Ipv4Fields, type Ipv4Option, 
 export { Layer, type LayerFields } from './decode/layer';
 export { TcpLayer, type TcpFields, type TcpOption } from './decode/tcp';
 export { SctpLayer, UdpLayer, type SctpFields, type UdpFields } from './decode/udp';
+export type { EbpfProgram } from './ebpf';
 export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
 export { compileFilter, type CompileOptions } from './filter/compile';
 export { disassemble } from './filter/disassemble';
@@ -30,6 +31,7 @@ export type { FilterContext } from './filter/filter-context';
 export { FilterError } from './filter/filter-error';
 export { filterMatches } from './filter/interpreter';
 export type { SendInput } from './frame-input';
+export { captureGroup, CaptureGroup } from './group/capture-group';
 export { Injector, InjectorBuilder, type SendOptions } from './injector';
 export { interfaceInfo, interfaces, type InterfaceInfo, type OperState } from './interfaces';
 export {

@@ -104,9 +104,9 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
         return mayMovePointers(facts ?? environmentFacts()) ? '' : permission('PERFMON', facts ?? environmentFacts());
       if (step === 'netns')
         return "no access to the network namespace\nThat of another user's process needs CAP_SYS_PTRACE; a name does not (ip netns attach <name> <pid>).";
-      return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      return PROGRAM_REMEDIES[`${code} ${step}`] ?? '';
     case 'ENOENT':
-      if (step !== 'netns') return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      if (step !== 'netns') return PROGRAM_REMEDIES[`${code} ${step}`] ?? '';
       return 'no such network namespace\nip netns list tells the names; a process id is that of a running process in it; a container has its namespace as a path or as that of its first process.';
     case 'EAFNOSUPPORT':
       return addressFamily(step, facts ?? environmentFacts());
@@ -118,15 +118,15 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
         ? 'the send queue is full\nSend more slowly, or lengthen the queue of the interface: ip link set <name> txqueuelen 10000'
         : '';
     case 'EINVAL':
-      if (step !== 'PACKET_FANOUT') return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      if (step !== 'PACKET_FANOUT') return PROGRAM_REMEDIES[`${code} ${step}`] ?? '';
       return 'use another fanoutGroup\nA group has one mode and one set of flags, and belongs to one interface; another socket has it already.';
     case 'ENOSPC':
-      if (step !== 'PACKET_FANOUT') return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      if (step !== 'PACKET_FANOUT') return PROGRAM_REMEDIES[`${code} ${step}`] ?? '';
       return 'use another fanoutGroup\nThe group has as many members as the kernel allows.';
     case 'EMFILE':
       return 'raise the limit of open files\nPlain shell: ulimit -n 4096; systemd: LimitNOFILE=4096 in the unit.';
     default:
-      return XDP_REMEDIES[`${code} ${step}`] ?? '';
+      return PROGRAM_REMEDIES[`${code} ${step}`] ?? '';
   }
 }
 
@@ -134,8 +134,13 @@ const FOREIGN_PROGRAM =
   'another XDP program is attached\nIt is left alone; ip link show and bpftool net tell whose it is (netring_xdp: another process, or another thread, with a socket of ours; queueId all in one of them may do). Detach it, or let it redirect to this socket: attach none ' +
   'with the mapPin of its XSKMAP.';
 
+const SOCKET_FILTER_WANTED =
+  'load the program as a socket filter\nbpftool prog load FILE PATH type socket; bpftool prog show tells the type of one that is loaded. A map or a link is no program.';
+const DESCRIPTOR_WANTED =
+  'give the descriptor of a program\nIt must be open in this process; the path that a program is pinned to does as well.';
+
 /** By errno, of which EOPNOTSUPP is ENOTSUP in Node.js, and step. */
-const XDP_REMEDIES: Readonly<Record<string, string>> = {
+const PROGRAM_REMEDIES: Readonly<Record<string, string>> = {
   'EBUSY bind':
     'another socket is bound to this queue\nA queue belongs to one AF_XDP socket: close the other one (ss --xdp -p tells whose it is). On another queue sockets of one process work beside each other with the same filter. ' +
     'After a close the kernel needs a moment to free the queue.',
@@ -156,6 +161,15 @@ const XDP_REMEDIES: Readonly<Record<string, string>> = {
     'no access to mapPin\nThe user of this process may not open it: see the permissions of the file and of its folders.',
   'EINVAL BPF_OBJ_GET':
     'mapPin is no XSKMAP\nAnother kind of map, a program or a link is pinned there: bpftool map show pinned <path> tells.',
+  'ENOENT BPF_OBJ_GET of a program':
+    'nothing is pinned at the path\nLoad and pin a program there first: bpftool prog load FILE PATH type socket, with a path below /sys/fs/bpf.',
+  'EACCES BPF_OBJ_GET of a program':
+    'the path cannot be opened\nIt is no object of BPF, or the user of this process may not open it: see the permissions of the file and of its folders.',
+  'EINVAL SO_ATTACH_BPF': SOCKET_FILTER_WANTED,
+  'EBADF SO_ATTACH_BPF': DESCRIPTOR_WANTED,
+  'EPERM SO_ATTACH_BPF': 'the filter is locked\nSomebody has set SO_LOCK_FILTER on this socket: open a new one.',
+  'EINVAL PACKET_FANOUT_DATA': SOCKET_FILTER_WANTED,
+  'EBADF PACKET_FANOUT_DATA': DESCRIPTOR_WANTED,
   'E2BIG BPF_MAP_UPDATE_ELEM': 'the map of mapPin is too small\nIt has one place for each queue from 0 on: raise its max_entries.',
 };
 

@@ -55,6 +55,22 @@ export class CaptureStats {
   }
 }
 
+/** @internal Counters together; the sum of none is all zeros, with `collections`. */
+export function sumOfStats(all: readonly CaptureStats[], collections = 0): CaptureStats {
+  const sum = (field: keyof Omit<CaptureStats, 'since' | 'toString'>): number => all.reduce((total, one) => total + one[field], 0);
+  return new CaptureStats({
+    packets: sum('packets'),
+    bytes: sum('bytes'),
+    received: sum('received'),
+    drops: sum('drops'),
+    freezes: sum('freezes'),
+    refiltered: sum('refiltered'),
+    stalls: sum('stalls'),
+    collections: sum('collections') + collections,
+    bufferedBytes: sum('bufferedBytes'),
+  });
+}
+
 const words = new Float64Array(CAPTURE_COUNTERS);
 
 /** @internal Totals since open. */

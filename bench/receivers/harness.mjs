@@ -74,19 +74,19 @@ function busy() {
 /** Answers `mark` (start counting here), `stop` (with what `summary` adds), `idle`, `busy`, and the commands that the receiver adds. */
 export function serve({ drops, summary = () => ({}), commands = {} }) {
   let cpu = processCpuNs();
-  let dropped = drops();
+  let dropped = 0;
   const all = {
     async mark() {
       await drained();
       answer({ marked: true, packets: totals.packets, ...residentBytes() });
       Object.assign(totals, { packets: 0, bytes: 0, sum: 0 });
-      dropped = drops();
+      dropped = await drops();
       cpu = processCpuNs();
     },
     async stop() {
       await drained();
       const cpuNs = processCpuNs() - cpu;
-      answer({ ...totals, drops: drops() - dropped, cpuNs, ...residentBytes(), ...summary() });
+      answer({ ...totals, drops: (await drops()) - dropped, cpuNs, ...residentBytes(), ...summary() });
       process.exit(0);
     },
     idle,

@@ -9,6 +9,7 @@
 #include "fd_watch.h"
 #include "injector.h"
 #include "interfaces.h"
+#include "slab_inbox.h"
 #include "xdp_socket.h"
 
 namespace netring {
@@ -32,6 +33,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   ChannelWrap::define(env, exports);
   FdWatchWrap::define(env, exports);
   InjectorWrap::define(env, exports);
+  SlabInboxWrap::define(env, exports);
   XdpWrap::define(env, exports);
   exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));
   return exports;

@@ -1,5 +1,8 @@
 #include "capture.h"
 
+#include <cstring>
+
+#include "../core/bpf_syscall.h"
 #include "arguments.h"
 #include "capture_config.h"
 #include "namespace_argument.h"
@@ -21,8 +24,11 @@ void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceMethod<&CaptureWrap::borrow>("borrow"),
                                          InstanceMethod<&CaptureWrap::release>("release"),
                                          InstanceMethod<&CaptureWrap::take>("take"),
+                                         InstanceMethod<&CaptureWrap::send_to>("sendTo"),
                                          InstanceMethod<&CaptureWrap::wait>("wait"),
                                          InstanceMethod<&CaptureWrap::set_filter>("setFilter"),
+                                         InstanceMethod<&CaptureWrap::attach_ebpf_filter>("attachEbpfFilter"),
+                                         InstanceMethod<&CaptureWrap::attach_fanout_ebpf>("attachFanoutEbpf"),
                                          InstanceMethod<&CaptureWrap::statistics>("statistics"),
                                          InstanceMethod<&CaptureWrap::watch>("watch"),
                                          InstanceMethod<&CaptureWrap::arm>("arm"),
@@ -114,31 +120,78 @@ void CaptureWrap::release(const Napi::CallbackInfo& info) {
 
 Napi::Value CaptureWrap::take(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Capture* capture = opened(env);
-  if (capture == nullptr || !lease_.assert_none(env)) return env.Undefined();
+  if (opened(env) == nullptr || !lease_.assert_none(env)) return env.Undefined();
+  SlabPool::Slab slab;
+  size_t length = 0;
+  switch (fill(env, &slab, &length)) {
+    case Filled::kNone:
+      return env.Null();
+    case Filled::kNoRoom:
+      return env.Undefined();
+    case Filled::kBatch:
+      return outbox_ ? send_on(env, slab, length) : wrap_slab(env, budget_.pool(), slab, length);
+  }
+  return env.Undefined();
+}
+
+CaptureWrap::Filled CaptureWrap::fill(Napi::Env env, SlabPool::Slab* slab, size_t* length) {
   for (;;) {
-    const WaitingBatch waiting = capture->waiting();
-    if (waiting.packets == 0) return env.Null();
+    const WaitingBatch waiting = capture_->waiting();
+    if (waiting.packets == 0) return Filled::kNone;
+    if (outbox_ && !outbox_->has_room()) return Filled::kNoRoom;
     const size_t index_bytes = sizeof(BatchHeader) + waiting.packets * sizeof(PacketRecord);
-    const SlabPool::Slab slab = budget_.take(env, name_, waiting.slab_bytes);
-    if (slab.data == nullptr) return env.Undefined();
-    auto* header = reinterpret_cast<BatchHeader*>(slab.data);
-    auto* records = reinterpret_cast<PacketRecord*>(slab.data + sizeof(BatchHeader));
-    const uint32_t packets = capture->copy(waiting, header, records, slab.data + index_bytes,
-                                           static_cast<uint32_t>(slab.size - index_bytes));
+    *slab = budget_.take(env, name_, waiting.slab_bytes);
+    if (slab->data == nullptr) return Filled::kNoRoom;
+    auto* header = reinterpret_cast<BatchHeader*>(slab->data);
+    auto* records = reinterpret_cast<PacketRecord*>(slab->data + sizeof(BatchHeader));
+    const uint32_t packets = capture_->copy(waiting, header, records, slab->data + index_bytes,
+                                            static_cast<uint32_t>(slab->size - index_bytes));
     header->bytes_offset = static_cast<uint32_t>(index_bytes);
-    if (packets != 0) return wrap_slab(env, budget_.pool(), slab, index_bytes + header->byte_length);
-    budget_.pool()->give_back(slab);
+    *length = index_bytes + header->byte_length;
+    if (packets != 0) return Filled::kBatch;
+    budget_.pool()->give_back(*slab);
   }
 }
 
+// What is left here is a header, which says how the block ended and that no packet is in it any more.
+Napi::Value CaptureWrap::send_on(Napi::Env env, SlabPool::Slab slab, size_t length) {
+  auto* header = reinterpret_cast<BatchHeader*>(slab.data);
+  header->member = member_;
+  BatchHeader rest = *header;
+  rest.count = 0;
+  rest.bytes_offset = sizeof rest;
+  const Status status = outbox_->send(std::make_unique<Parcel>(budget_.pool(), slab, length));
+  if (!status.ok()) {
+    environment_.raise(env, status, name_);
+    return env.Undefined();
+  }
+  Napi::ArrayBuffer receipt = Napi::ArrayBuffer::New(env, sizeof rest);
+  if (!env.IsExceptionPending()) std::memcpy(receipt.Data(), &rest, sizeof rest);
+  return receipt;
+}
+
+void CaptureWrap::send_to(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (opened(env) == nullptr) return;
+  if (!info[0].IsNumber() || !info[1].IsNumber()) {
+    Napi::TypeError::New(env, "outboxFd and member must be numbers").ThrowAsJavaScriptException();
+    return;
+  }
+  Result<SlabOutbox> outbox = SlabOutbox::join(info[0].As<Napi::Number>().Int32Value());
+  if (!outbox.ok()) return environment_.raise(env, outbox.status(), name_);
+  outbox_.emplace(std::move(*outbox));
+  member_ = info[1].As<Napi::Number>().Uint32Value();
+}
+
 Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(budget_.live_bytes()));
+  // Slabs that were sent on are not for this thread's collector to give back.
+  return Napi::Number::New(info.Env(), outbox_ ? 0 : static_cast<double>(budget_.live_bytes()));
 }
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
   if (!capture_) return Napi::Boolean::New(info.Env(), false);
-  return Napi::Boolean::New(info.Env(), budget_.room_for(capture_->waiting().slab_bytes));
+  return Napi::Boolean::New(info.Env(),
+                            budget_.room_for(capture_->waiting().slab_bytes) && (!outbox_ || outbox_->has_room()));
 }
 
 Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {
@@ -163,6 +216,34 @@ void CaptureWrap::set_filter(const Napi::CallbackInfo& info) {
   if (capture == nullptr || !read_program(info[0], &program)) return;
   const Status status = capture->set_filter(std::move(program));
   if (!status.ok()) environment_.raise(info.Env(), status, name_);
+}
+
+void CaptureWrap::attach_ebpf_filter(const Napi::CallbackInfo& info) {
+  attach_program(info, &Capture::attach_ebpf_filter);
+}
+
+void CaptureWrap::attach_fanout_ebpf(const Napi::CallbackInfo& info) {
+  attach_program(info, &Capture::attach_fanout_ebpf);
+}
+
+// The program is a descriptor, or the path it is pinned to. A socket holds its program: the descriptor may be closed.
+void CaptureWrap::attach_program(const Napi::CallbackInfo& info, Status (Capture::*attach)(int program_fd)) {
+  Capture* capture = opened(info.Env());
+  if (capture == nullptr) return;
+  if (info[0].IsNumber()) {
+    const int fd = info[0].As<Napi::Number>().Int32Value();
+    const Status status = (capture->*attach)(fd);
+    if (!status.ok()) environment_.raise(info.Env(), status, name_, "descriptor " + std::to_string(fd));
+    return;
+  }
+  if (!info[0].IsString()) {
+    Napi::TypeError::New(info.Env(), "program must be a number or a string").ThrowAsJavaScriptException();
+    return;
+  }
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  Result<UniqueFd> program = open_pinned_program(path);
+  const Status status = program.ok() ? (capture->*attach)(program->get()) : program.status();
+  if (!status.ok()) environment_.raise(info.Env(), status, name_, path);
 }
 
 void CaptureWrap::statistics(const Napi::CallbackInfo& info) {
@@ -211,6 +292,7 @@ void CaptureWrap::close_native() {
   environment_.remove(this);
   watch_.stop();
   capture_.reset();
+  outbox_.reset();
   budget_.pool()->close();
 }
 

@@ -5,10 +5,12 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "../core/capture.h"
+#include "../core/slab_channel.h"
 #include "environment.h"
 #include "lease.h"
 #include "slab_budget.h"
@@ -38,8 +40,17 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   Napi::Value borrow(const Napi::CallbackInfo& info);
   void release(const Napi::CallbackInfo& info);
   Napi::Value take(const Napi::CallbackInfo& info);
+  void send_to(const Napi::CallbackInfo& info);
+  // Copies the next batch into a slab and tells its length. kNoRoom: there is one, and no memory for it; an exception
+  // is pending when the system has none.
+  enum class Filled : uint8_t { kBatch, kNone, kNoRoom };
+  Filled fill(Napi::Env env, SlabPool::Slab* slab, size_t* length);
+  Napi::Value send_on(Napi::Env env, SlabPool::Slab slab, size_t length);
   Napi::Value wait(const Napi::CallbackInfo& info);
   void set_filter(const Napi::CallbackInfo& info);
+  void attach_ebpf_filter(const Napi::CallbackInfo& info);
+  void attach_fanout_ebpf(const Napi::CallbackInfo& info);
+  void attach_program(const Napi::CallbackInfo& info, Status (Capture::*attach)(int program_fd));
   void statistics(const Napi::CallbackInfo& info);
 
   void watch(const Napi::CallbackInfo& info);
@@ -57,6 +68,9 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   std::string name_;
   SlabBudget budget_;
   std::unique_ptr<Capture> capture_;
+  // Given for a member of a group, whose batches go to another thread.
+  std::optional<SlabOutbox> outbox_;
+  uint32_t member_ = 0;
   // After the capture: unregisters from the loop before the socket closes.
   Watch watch_;
   Lease lease_;

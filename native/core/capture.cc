@@ -189,6 +189,17 @@ Status Capture::set_filter(std::vector<sock_filter> program) {
   return {};
 }
 
+Status Capture::attach_ebpf_filter(int program_fd) {
+  if (const Status s = netring::attach_ebpf_filter(socket_.get(), program_fd); !s.ok()) return s;
+  // A classic program set before would go on to refuse what this one lets into the memory that is being filled.
+  ring_->refilter({});
+  return {};
+}
+
+Status Capture::attach_fanout_ebpf(int program_fd) {
+  return set_option(socket_.get(), SOL_PACKET, PACKET_FANOUT_DATA, program_fd, "PACKET_FANOUT_DATA");
+}
+
 CaptureTotals Capture::read_totals() {
   const std::scoped_lock lock(totals_mutex_);
   look_at_kernel();

@@ -86,6 +86,12 @@ class Capture {
   // are read.
   Status set_filter(std::vector<sock_filter> program);
 
+  // Swaps the filter for an eBPF program of type socket filter. It cannot be run here: packets in the ring stay as the
+  // filter before has let them in.
+  Status attach_ebpf_filter(int program_fd);
+  // Gives the fanout group, which has mode `ebpf`, the program that picks a member for each packet.
+  Status attach_fanout_ebpf(int program_fd);
+
   // The kernel clears its counters on every read, so nobody else may read them. For any thread.
   CaptureTotals read_totals();
 

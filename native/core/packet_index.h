@@ -35,7 +35,8 @@ struct BatchHeader {
   uint32_t original_low;
   uint32_t original_high;
   uint32_t bytes_offset;
-  uint32_t reserved[4];
+  uint32_t member;  // of a capture group
+  uint32_t reserved[3];
 
   static constexpr uint32_t kTimedOut = 1;
 };

@@ -40,6 +40,10 @@ Status attach_filter(int fd, std::span<const sock_filter> program) {
   return {};
 }
 
+Status attach_ebpf_filter(int fd, int program_fd) {
+  return set_option(fd, SOL_SOCKET, SO_ATTACH_BPF, program_fd, "SO_ATTACH_BPF");
+}
+
 Status check_program(int fd, std::span<const sock_filter> program) {
   if (program.empty()) return {};
   if (const Status status = attach_filter(fd, program); !status.ok()) return status;

@@ -24,6 +24,10 @@ Status set_option(int fd, int level, int option, int value, const char* name);
 // Attaches a classic BPF program in place of the one before, atomically; an empty program detaches.
 Status attach_filter(int fd, std::span<const sock_filter> program);
 
+// Attaches an eBPF program of type socket filter, which then belongs to the socket too, in place of the program before,
+// classic or not. EINVAL: the descriptor is no such program.
+Status attach_ebpf_filter(int fd, int program_fd);
+
 // Has the kernel check a program, by attaching it for a moment to a socket that receives nothing.
 Status check_program(int fd, std::span<const sock_filter> program);
 

@@ -121,6 +121,7 @@ inline void describe_count(const BatchCount& count, uint64_t sequence, BatchHead
   out->original_low = static_cast<uint32_t>(count.original_bytes);
   out->original_high = static_cast<uint32_t>(count.original_bytes >> 32);
   out->bytes_offset = 0;
+  out->member = 0;
 }
 
 }  // namespace netring

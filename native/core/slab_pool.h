@@ -3,13 +3,16 @@
 #ifndef NETRING_CORE_SLAB_POOL_H_
 #define NETRING_CORE_SLAB_POOL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 namespace netring {
 
-// Slabs of power-of-two sizes, so that a batch of a few packets does not pin a whole block's worth. Used by one thread.
+// Slabs of power-of-two sizes, so that a batch of a few packets does not pin a whole block's worth. Safe to use from
+// several threads: slabs may come back in another one than that which took them.
 class SlabPool {
  public:
   static constexpr size_t kSmallest = 4096;
@@ -35,14 +38,16 @@ class SlabPool {
   // Frees the slabs that are not in use; those in use are freed as they come back.
   void close();
 
-  size_t live_bytes() const { return live_bytes_; }
+  size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
  private:
   static size_t class_of(size_t size);
 
+  std::atomic<size_t> live_bytes_ = 0;
+  // Over what follows.
+  std::mutex mutex_;
   std::vector<std::vector<uint8_t*>> free_;
   size_t free_bytes_ = 0;
-  size_t live_bytes_ = 0;
   bool closed_ = false;
 };
 

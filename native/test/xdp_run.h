@@ -10,7 +10,7 @@
 #include <cstring>
 #include <span>
 
-#include "../core/xdp/bpf_syscall.h"
+#include "../core/bpf_syscall.h"
 #include "check.h"
 
 namespace netring::test {

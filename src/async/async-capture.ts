@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { PacketBatch } from '../batch';
 import { Capture, captureHandle, isCapture } from '../capture';
+import type { EbpfProgram } from '../ebpf';
 import { NetringError } from '../errors';
 import { shareLedger } from '../ledger';
 import { LoopEvent } from '../native';
@@ -149,6 +150,23 @@ export class AsyncCapture<S extends PacketSource = Capture>
   async setFilter(filter: Filter | null): Promise<void> {
     this.#receiving.assertOpen();
     this.#handle.setFilter(filter);
+  }
+
+  /** As `Capture.attachEbpfFilter`; TypeError for a source that is no capture. */
+  async attachEbpfFilter(program: EbpfProgram): Promise<void> {
+    this.#receiving.assertOpen();
+    this.#handle.attachEbpfFilter(program);
+  }
+
+  /** As `Capture.attachFanoutEbpf`; TypeError for a source that is no capture. */
+  async attachFanoutEbpf(program: EbpfProgram): Promise<void> {
+    this.#receiving.assertOpen();
+    this.#handle.attachFanoutEbpf(program);
+  }
+
+  /** Takes the filter away, classic or eBPF; no error when there is none. */
+  async detachFilter(): Promise<void> {
+    return this.setFilter(null);
   }
 
   /** Lets the process end although the capture is open. */

@@ -105,13 +105,13 @@ export class ReceiveLoop {
   }
 
   /** Owned batches until the end. `assertUsable` is called before each. */
-  async *batches(assertUsable: () => void): AsyncGenerator<PacketBatch, void, undefined> {
+  async *batches(assertUsable: () => void, options: WaitOptions = {}): AsyncGenerator<PacketBatch, void, undefined> {
     assertUsable();
     while (!this.#owner.closed) {
       let batch: PacketBatch;
       try {
         assertUsable();
-        batch = await this.recv({});
+        batch = await this.recv(options);
       } catch (error) {
         if (this.#owner.closed && error === this.#ended) return;
         throw error;

@@ -41,5 +41,7 @@ export const enum Header {
   OriginalHigh = 10,
   /** Owned batches: byte offset of the frames in the ArrayBuffer; the index stands at `HEADER_WORDS`. */
   BytesOffset = 11,
+  /** Index of the member of a capture group that the batch came from. */
+  Member = 12,
 }
 export const HEADER_WORDS = 16;

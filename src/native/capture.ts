@@ -76,7 +76,7 @@ export interface NativeReceiver {
   release(): void;
   /** The next batch, copied into a slab: header, index, bytes. null when there is none; undefined when `maxBufferedBytes` is reached. */
   take(): ArrayBuffer | null | undefined;
-  /** Bytes of slabs under live owned batches now. */
+  /** Bytes of slabs under live owned batches of this thread now. */
   readonly bufferedBytes: number;
   /** Whether live owned batches leave room for the next batch under `maxBufferedBytes`. */
   readonly hasRoom: boolean;
@@ -93,7 +93,29 @@ export interface NativeCapture extends NativeWatchable, NativeReceiver {
   readonly linkUp: boolean;
   /** Packed `struct sock_filter`s; an empty array detaches. */
   setFilter(filter: Uint8Array): void;
+  /**
+   * From now on `take` sends its batches to the `SlabInbox` of another thread that `outboxFd` belongs to, and gives a header of no packets instead;
+   * undefined also when as many wait there as may.
+   */
+  sendTo(outboxFd: number, member: number): void;
+  /** The eBPF program is a descriptor, or the path it is pinned to. */
+  attachEbpfFilter(program: number | string): void;
+  attachFanoutEbpf(program: number | string): void;
   /** `out` has `CAPTURE_COUNTERS` places. */
   statistics(out: Float64Array): void;
+  close(): void;
+}
+
+/** Where batches arrive that another thread of the process has taken; see native/core/slab_channel.h. */
+export interface NativeSlabInbox {
+  /** For `NativeCapture.sendTo`; -1 after `closeOutbox`, which is due once the other thread has done that or has ended. */
+  readonly outboxFd: number;
+  /** Whether `take` would give a batch. */
+  readonly ready: boolean;
+  /** Bytes of slabs under the sender's live batches: on the way, and with the reader. */
+  readonly bufferedBytes: number;
+  take(): ArrayBuffer | null;
+  closeOutbox(): void;
+  /** Frees what was not taken. */
   close(): void;
 }

@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetringError, type NativeFailure } from '../errors';
 import type { NativeBridge, NativeBridgeConfig } from './bridge';
-import type { NativeCapture, NativeCaptureConfig } from './capture';
+import type { NativeCapture, NativeCaptureConfig, NativeSlabInbox } from './capture';
 import type { NativeChannel } from './channel';
 import type { NativeInterface } from './interfaces';
 import type { NativeInjector, NativeInjectorConfig } from './sender';
@@ -33,6 +33,7 @@ export interface NativeAddon {
   FdWatch: new (fd: number) => NativeFdWatch;
   Injector: new (config: NativeInjectorConfig) => NativeInjector;
   Bridge: new (config: NativeBridgeConfig) => NativeBridge;
+  SlabInbox: new () => NativeSlabInbox;
   /** With `sharedUmem` the socket's frames lie in that one's UMEM: same interface, same queue. */
   XdpSocket: new (config: NativeXdpConfig, sharedUmem?: NativeXdpSocket) => NativeXdpSocket;
   interfaces(where: NativeNamespace): NativeInterface[];

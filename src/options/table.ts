@@ -180,7 +180,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: null,
     setter: 'fanout',
     argument: 'mode',
-    doc: 'Joins a fanout group, whose sockets share the packets of the interface in this way. Unset: every capture sees all.',
+    doc: 'Joins a fanout group, whose sockets share the packets of the interface in this way (ebpf: attachFanoutEbpf). Unset: every capture sees all.',
   },
   {
     name: 'fanoutGroup',

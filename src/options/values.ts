@@ -9,7 +9,7 @@ export const LATENCIES = ['block', 'immediate'] as const;
 export type Latency = (typeof LATENCIES)[number];
 
 /** How a fanout group spreads packets over its sockets. */
-export const FANOUT_MODES = ['hash', 'load-balance', 'cpu', 'rollover', 'random', 'queue-mapping'] as const;
+export const FANOUT_MODES = ['hash', 'load-balance', 'cpu', 'rollover', 'random', 'queue-mapping', 'ebpf'] as const;
 export type FanoutMode = (typeof FANOUT_MODES)[number];
 
 export const FANOUT_FLAGS = ['rollover', 'unique-id', 'ignore-outgoing', 'defrag'] as const;
@@ -72,6 +72,7 @@ export const FANOUT_MODE_VALUES: Readonly<Record<FanoutMode, number>> = {
   rollover: 3,
   random: 4,
   'queue-mapping': 5,
+  ebpf: 7,
 };
 
 /** PACKET_FANOUT_FLAG_* of linux/if_packet.h. */

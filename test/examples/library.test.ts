@@ -220,11 +220,45 @@ describe('library examples', function () {
   });
 
   it('examples end with an error on an interface that does not exist', async () => {
-    for (const name of ['async-capture', 'async-stream', 'async-streamext', 'async-inject', 'async-signal', 'async-pipeline', 'channel']) {
+    for (const name of [
+      'async-capture',
+      'async-stream',
+      'async-streamext',
+      'async-inject',
+      'async-signal',
+      'async-pipeline',
+      'channel',
+      'fanout',
+    ]) {
       const example = new Example(name, 'nosuchif');
       assert.equal(await example.child.exitCode(), 1, name);
       assert.match(example.child.errors, /interface not found: nosuchif/, name);
     }
+  });
+
+  it('fanout shares flows out to threads and adds up', async () => {
+    const example = new Example('fanout', wire.a, '3', '600');
+    await example.child.says(`capturing on ${wire.a} with 3 members`);
+    const flows = Array.from({ length: 600 }, (_, i) => {
+      const frame = Buffer.alloc(60);
+      frame.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x00, 0x45, 0, 0, 46, 0, 1, 0, 0, 64, 17]);
+      frame.set([10, 0, 0, 1, 10, 0, 0, 2], 26);
+      frame.writeUInt16BE(1000 + (i % 100), 34);
+      return frame;
+    });
+    await send(flows);
+    const lines = await example.lines();
+    assert.equal(lines.pop(), 'packets: 600, drops: 0, freezes: 0');
+    const counts = lines.map((line, member) => Number(new RegExp(`^member ${member}: (\\d+) packets$`).exec(line)?.[1]));
+    assert.equal(counts.length, 3);
+    assert.ok(
+      counts.every((count) => count > 0 && count % 6 === 0),
+      String(counts),
+    );
+    assert.equal(
+      counts.reduce((total, count) => total + count),
+      600,
+    );
   });
 
   it('async-bridge joins two cables and counts', async () => {

@@ -102,6 +102,23 @@ describe('the package', function () {
     for (const { type } of types) assert.ok(used.includes(type), `an example of ${type}`);
   });
 
+  it('opens a capture group, whose threads have a file of their own', async () => {
+    const wire = await lab.wire();
+    const script = `const { captureGroup } = require('${unpacked()}');
+      captureGroup(2, { interface: '${wire.a}', profile: 'balanced', fanoutMode: 'load-balance' }).then(async (group) => {
+        console.error('open');
+        let packets = 0;
+        for await (const batch of group) if ((packets += batch.length) === 100) break;
+        await group.close();
+        console.error((await group.memberStats()).map((stats) => stats.packets).join());
+      });`;
+    const child = lab.start(process.execPath, ['-e', script], { cwd: folder });
+    await child.says('open');
+    await flood(lab, wire.b, { count: 100 });
+    assert.equal(await child.exitCode(), 0, child.errors);
+    assert.match(child.errors, /^50,50$/m);
+  });
+
   it('loads without a binary for the machine, and says under the node what is missing', async () => {
     const bare = join(folder, 'bare.tgz');
     output('tar', ['-czf', bare, '-C', folder, '--exclude=package/native/prebuilds', 'package']);

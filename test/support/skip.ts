@@ -16,8 +16,10 @@ export function skip(context: Context, reason: string): never {
   return context.skip();
 }
 
-/** Skips where no XDP program can be loaded: that wants root of the machine, not of a user namespace. */
-export function needsXdp(context: Context): void {
+/** Skips where no eBPF program can be loaded: that wants root of the machine, not of a user namespace. */
+export function needsEbpf(context: Context, programs = 'eBPF'): void {
   const [inside, outside, count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/);
-  if (inside !== '0' || outside !== '0' || count !== '4294967295') skip(context, 'XDP programs want root of the machine');
+  if (inside !== '0' || outside !== '0' || count !== '4294967295') skip(context, `${programs} programs want root of the machine`);
 }
+
+export const needsXdp = (context: Context): void => needsEbpf(context, 'XDP');

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AsyncCapture, Capture, type CaptureOptions, type FanoutFlag, type FanoutMode } from '@netring/node-red';
 import { Lab, type Wire } from '../support/lab';
 import { Child, output } from '../support/process';
-import { probe, sendFrames } from '../support/witness';
+import { probe, sendFrames, Tcpdump } from '../support/witness';
 import { asyncCapture, collect, SMALL } from './rx';
 
 let group = 4200;
@@ -142,6 +142,39 @@ describe('fanout', () => {
     );
     assert.deepEqual(await received(first, sibling), [10, 10]);
   });
+
+  for (const fanoutMode of ['hash', 'load-balance', 'random'] satisfies FanoutMode[])
+    it(`FO-04 FO-05 members in two processes get disjoint parts that add up to what tcpdump saw (${fanoutMode})`, async () => {
+      const script = `const { AsyncCapture, Capture } = require('@netring/node-red');
+        const rx = new AsyncCapture(Capture.builder({ interface: '${wire.a}', profile: 'balanced', fanoutMode: '${fanoutMode}', fanoutGroup: ${group} }).build());
+        console.error('joined ' + rx.geometry.fanoutGroup);
+        process.stdin.on('data', () => rx.close());
+        (async () => { for await (const batch of rx) for (const packet of batch) console.log(packet.data.toString('hex')); process.exit(); })();`;
+      const witness = await Tcpdump.open(lab, wire.a);
+      const members = [0, 1].map(() => {
+        const child = lab.start(process.execPath, ['-e', script]);
+        const member = { child, text: '' };
+        child.process.stdout.setEncoding('utf8').on('data', (part: string) => (member.text += part));
+        return member;
+      });
+      for (const { child } of members) await child.says(`joined ${group}`);
+      const sent = Array.from({ length: 400 }, (_, i) => udp(1000 + i));
+      // tcpdump has room for a few dozen at a time.
+      for (let i = 0; i < sent.length; i += 25) await sendFrames(lab, wire.b, sent.slice(i, i + 25));
+      const seen = (await witness.frames(sent.length)).map((bytes) => bytes.toString('hex'));
+      await sleep(100);
+      const parts: string[][] = [];
+      for (const member of members) {
+        const { child } = member;
+        child.process.stdin.end('close\n');
+        assert.equal(await child.exitCode(), 0, child.errors);
+        parts.push(member.text.trim().split('\n'));
+      }
+      const [first = [], second = []] = parts;
+      assert.ok(first.length > 100 && second.length > 100, `${first.length} and ${second.length}`);
+      assert.deepEqual([...first, ...second].sort(), [...seen].sort());
+      assert.equal(new Set([...first, ...second]).size, sent.length);
+    });
 
   for (const fanoutMode of ['random', 'queue-mapping'] satisfies FanoutMode[]) {
     it(`${fanoutMode}: every frame goes to exactly one member`, async () => {

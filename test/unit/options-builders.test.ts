@@ -124,8 +124,10 @@ describe('options: what the native core takes', () => {
 
   it('numbers the fanout modes and flags as linux/if_packet.h does', () => {
     assert.equal(fanoutOf({}), -1);
-    const modes = ['hash', 'load-balance', 'cpu', 'rollover', 'random', 'queue-mapping'].map((fanoutMode) => fanoutOf({ fanoutMode }));
-    assert.deepEqual(modes, [0, 1, 2, 3, 4, 5]);
+    const modes = ['hash', 'load-balance', 'cpu', 'rollover', 'random', 'queue-mapping', 'ebpf'].map((fanoutMode) =>
+      fanoutOf({ fanoutMode }),
+    );
+    assert.deepEqual(modes, [0, 1, 2, 3, 4, 5, 7]);
     const flags = ['rollover', 'unique-id', 'ignore-outgoing', 'defrag'].map((flag) =>
       fanoutOf({ fanoutMode: 'hash', fanoutFlags: [flag] }),
     );

@@ -109,7 +109,7 @@ const REFUSED_BY_CAPTURE: Refused[] = [
   [{ timestampSource: 'ptp' }, 'timestampSource', 'timestampSource "ptp" is not one of software, raw-hardware, sys-hardware'],
   [{ timestampSource: null }, 'timestampSource', 'timestampSource null is not one of software, raw-hardware, sys-hardware'],
 
-  [{ fanoutMode: 'ebpf' }, 'fanoutMode', 'fanoutMode "ebpf" is not one of hash, load-balance, cpu, rollover, random, queue-mapping'],
+  [{ fanoutMode: 'cbpf' }, 'fanoutMode', 'fanoutMode "cbpf" is not one of hash, load-balance, cpu, rollover, random, queue-mapping, ebpf'],
   [{ fanoutMode: 'hash', fanoutGroup: 65536 }, 'fanoutGroup', 'fanoutGroup 65536 is more than 65535'],
   [{ fanoutMode: 'hash', fanoutGroup: -1 }, 'fanoutGroup', 'fanoutGroup -1 is less than 0'],
   [{ fanoutGroup: 7 }, 'fanoutGroup', 'fanoutGroup 7 needs a fanoutMode'],

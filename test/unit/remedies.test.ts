@@ -152,6 +152,13 @@ describe('remedies', () => {
       ['ENOENT', 'BPF_OBJ_GET', /nothing is pinned/],
       ['EACCES', 'BPF_OBJ_GET', /no access to mapPin/],
       ['EINVAL', 'BPF_OBJ_GET', /no XSKMAP/],
+      ['ENOENT', 'BPF_OBJ_GET of a program', /nothing is pinned at the path\n.*type socket/],
+      ['EACCES', 'BPF_OBJ_GET of a program', /cannot be opened/],
+      ['EINVAL', 'SO_ATTACH_BPF', /as a socket filter/],
+      ['EBADF', 'SO_ATTACH_BPF', /descriptor of a program/],
+      ['EPERM', 'SO_ATTACH_BPF', /filter is locked/],
+      ['EINVAL', 'PACKET_FANOUT_DATA', /as a socket filter/],
+      ['EBADF', 'PACKET_FANOUT_DATA', /descriptor of a program/],
       ['E2BIG', 'BPF_MAP_UPDATE_ELEM', /max_entries/],
     ];
     for (const [code, step, text] of cases) {

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "../bpf_syscall.h"
 #include "../netlink.h"
-#include "bpf_syscall.h"
 #include "redirect_program.h"
 
 namespace netring {

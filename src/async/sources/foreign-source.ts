@@ -77,6 +77,12 @@ export class ForeignSource implements SourceHandle {
     if (typeof source.setFilter !== 'function') throw new TypeError('the source has no method setFilter');
     source.setFilter(filter);
   }
+  attachEbpfFilter(): never {
+    throw new TypeError('attachEbpfFilter needs a capture');
+  }
+  attachFanoutEbpf(): never {
+    throw new TypeError('attachFanoutEbpf needs a capture');
+  }
 
   assertOpen(): void {
     if (this.#closed) throw NetringError.io('ECANCELED', 'the source is closed', this.interface);

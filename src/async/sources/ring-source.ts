@@ -1,5 +1,6 @@
 /** Captures and AF_XDP sockets as sources of an `AsyncCapture`. */
 import type { CaptureHandle } from '../../capture-handle';
+import type { EbpfProgram } from '../../ebpf';
 import type { XdpHandle } from '../../xdp-handle';
 import { gatheringOfBlocks, gatheringOfChunks, gatheringOfSlots } from '../gathering';
 import type { Yield } from '../receive-loop';
@@ -10,7 +11,7 @@ const RETIRE_SLACK_MS = 20;
 
 type RingHandle = CaptureHandle | XdpHandle;
 
-abstract class RingSource<H extends RingHandle> implements Omit<SourceHandle, 'geometry'> {
+abstract class RingSource<H extends RingHandle> implements Omit<SourceHandle, 'geometry' | 'attachEbpfFilter' | 'attachFanoutEbpf'> {
   protected readonly handle: H;
   readonly reader: Reader;
   readonly registration: H['native'];
@@ -67,6 +68,12 @@ export class CaptureSource extends RingSource<CaptureHandle> implements SourceHa
     const { latency, blockTimeoutMs } = this.handle.settings;
     return latency === 'immediate' ? gatheringOfSlots(since) : gatheringOfBlocks(since, this.geometry.blockCount, blockTimeoutMs);
   }
+  attachEbpfFilter(program: EbpfProgram): void {
+    this.handle.attachEbpfFilter(program);
+  }
+  attachFanoutEbpf(program: EbpfProgram): void {
+    this.handle.attachFanoutEbpf(program);
+  }
 }
 
 /** Throws TypeError for a socket that only sends. */
@@ -80,5 +87,11 @@ export class XdpSource extends RingSource<XdpHandle> implements SourceHandle {
 
   mostGathering(since: Yield): number {
     return gatheringOfChunks(since, this.handle.rxFrames);
+  }
+  attachEbpfFilter(): never {
+    throw new TypeError('attachEbpfFilter needs a capture: an AF_XDP socket has the filter of its XDP program');
+  }
+  attachFanoutEbpf(): never {
+    throw new TypeError('attachFanoutEbpf needs a capture: an AF_XDP socket is in no fanout group');
   }
 }

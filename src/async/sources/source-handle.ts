@@ -1,6 +1,7 @@
 /** What an `AsyncCapture` asks of its source, whatever that is. */
 import type { PacketBatch } from '../../batch';
 import type { Taken } from '../../batch-reader';
+import type { EbpfProgram } from '../../ebpf';
 import type { LoopListener } from '../../native';
 import type { Filter } from '../../options/filter-program';
 import type { Owner } from '../../owner';
@@ -41,5 +42,8 @@ export interface SourceHandle extends Owner {
   cumulativeStats(): CaptureStats;
   /** Throws TypeError where there is no filter to set. */
   setFilter(filter: Filter | null): void;
+  /** Both throw TypeError where the source is no capture. */
+  attachEbpfFilter(program: EbpfProgram): void;
+  attachFanoutEbpf(program: EbpfProgram): void;
   close(): void;
 }

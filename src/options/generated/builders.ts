@@ -77,7 +77,10 @@ export interface CaptureOptions {
   timestampSource?: TimestampSource;
   /** Longest single wait of the blocking iterators packets(), packetsFor() and packetsUntil(). In ms; default 100. */
   pollTimeoutMs?: number;
-  /** Joins a fanout group, whose sockets share the packets of the interface in this way. Unset: every capture sees all. Default none. */
+  /**
+   * Joins a fanout group, whose sockets share the packets of the interface in this way (ebpf: attachFanoutEbpf). Unset: every capture sees
+   * all. Default none.
+   */
   fanoutMode?: FanoutMode | null;
   /**
    * Id of the fanout group. Sockets of one group have the same interface, mode and flags; ids count per network namespace. At most 65535;
@@ -266,8 +269,8 @@ export class CaptureSetters {
   }
 
   /**
-   * @param mode Joins a fanout group, whose sockets share the packets of the interface in this way. Unset: every capture sees all. Default
-   * none.
+   * @param mode Joins a fanout group, whose sockets share the packets of the interface in this way (ebpf: attachFanoutEbpf). Unset: every
+   * capture sees all. Default none.
    * @param groupId Id of the fanout group. Sockets of one group have the same interface, mode and flags; ids count per network namespace.
    * At most 65535; default 0.
    */

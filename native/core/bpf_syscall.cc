@@ -49,7 +49,8 @@ int bpf(int command, bpf_attr* attr) { return bpf(command, attr, sizeof *attr); 
 
 // The kernel refuses arguments with anything but zeros where it knows of no field.
 bpf_attr zeroed() {
-  bpf_attr attr;
+  bpf_attr attr{};
+  // Of a union braces clear the first member only.
   std::memset(&attr, 0, sizeof attr);
   return attr;
 }
@@ -62,6 +63,12 @@ Status get_info(int fd, void* info, size_t size) {
   attr.info.info_len = static_cast<uint32_t>(size);
   attr.info.info = address(info);
   return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 ? Status{} : Status::failed("BPF_OBJ_GET_INFO_BY_FD");
+}
+
+UniqueFd open_pinned(const std::string& path) {
+  bpf_attr attr = zeroed();
+  attr.pathname = address(path.c_str());
+  return UniqueFd(bpf(BPF_OBJ_GET, &attr));
 }
 
 // The last line that says why; a line of statistics may follow it.
@@ -91,9 +98,7 @@ Result<UniqueFd> create_xskmap(uint32_t entries) {
 }
 
 Result<UniqueFd> open_pinned_xskmap(const std::string& path) {
-  bpf_attr attr = zeroed();
-  attr.pathname = address(path.c_str());
-  UniqueFd fd(bpf(BPF_OBJ_GET, &attr));
+  UniqueFd fd = open_pinned(path);
   if (!fd) return Status::failed("BPF_OBJ_GET");
   // Of a program or a link this would be another structure, with the hash of the program or a number of its own in
   // place of both sizes.
@@ -101,6 +106,12 @@ Result<UniqueFd> open_pinned_xskmap(const std::string& path) {
   if (const Status status = get_info(fd.get(), &info, sizeof info); !status.ok()) return status;
   if (info.type != BPF_MAP_TYPE_XSKMAP || info.key_size != sizeof(uint32_t) || info.value_size != sizeof(int))
     return Status{EINVAL, "BPF_OBJ_GET"};
+  return fd;
+}
+
+Result<UniqueFd> open_pinned_program(const std::string& path) {
+  UniqueFd fd = open_pinned(path);
+  if (!fd) return Status::failed("BPF_OBJ_GET of a program");
   return fd;
 }
 

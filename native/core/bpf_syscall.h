@@ -1,7 +1,7 @@
-// bpf(2), which glibc does not wrap, as far as XDP needs it. Its arguments are declared here: those in <linux/bpf.h>
-// depend on the age of the kernel headers.
-#ifndef NETRING_CORE_XDP_BPF_SYSCALL_H_
-#define NETRING_CORE_XDP_BPF_SYSCALL_H_
+// bpf(2), which glibc does not wrap, as far as XDP and socket programs need it. Its arguments are declared here: those
+// in <linux/bpf.h> depend on the age of the kernel headers.
+#ifndef NETRING_CORE_BPF_SYSCALL_H_
+#define NETRING_CORE_BPF_SYSCALL_H_
 
 #include <linux/bpf.h>
 
@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
-#include "../resources.h"
-#include "../result.h"
+#include "resources.h"
+#include "result.h"
 
 namespace netring {
 
@@ -21,6 +21,10 @@ Result<UniqueFd> create_xskmap(uint32_t entries);
 Result<UniqueFd> open_pinned_xskmap(const std::string& path);
 Status set_in_map(int map_fd, uint32_t key, int socket_fd);
 Status remove_from_map(int map_fd, uint32_t key);
+
+// A program that something else has pinned to a bpf file system. What is no program is opened as well: whoever attaches
+// it is told EINVAL.
+Result<UniqueFd> open_pinned_program(const std::string& path);
 
 // On failure `log` is the last that the verifier said, empty when it was not asked.
 Result<UniqueFd> load_xdp_program(std::span<const bpf_insn> program, std::string* log);
@@ -35,4 +39,4 @@ Result<uint32_t> link_interface(int link_fd);
 
 }  // namespace netring
 
-#endif  // NETRING_CORE_XDP_BPF_SYSCALL_H_
+#endif  // NETRING_CORE_BPF_SYSCALL_H_

@@ -1,0 +1,62 @@
+#include "slab_inbox.h"
+
+#include "slab_buffer.h"
+
+namespace netring {
+
+void SlabInboxWrap::define(Napi::Env env, Napi::Object exports) {
+  exports.Set("SlabInbox", DefineClass(env, "SlabInbox",
+                                       {
+                                           InstanceAccessor<&SlabInboxWrap::outbox_fd>("outboxFd"),
+                                           InstanceAccessor<&SlabInboxWrap::ready>("ready"),
+                                           InstanceAccessor<&SlabInboxWrap::buffered_bytes>("bufferedBytes"),
+                                           InstanceMethod<&SlabInboxWrap::take>("take"),
+                                           InstanceMethod<&SlabInboxWrap::close_outbox>("closeOutbox"),
+                                           InstanceMethod<&SlabInboxWrap::close>("close"),
+                                       }));
+}
+
+SlabInboxWrap::SlabInboxWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<SlabInboxWrap>(info), environment_(Environment::of(info.Env())) {
+  Result<SlabInbox> opened = SlabInbox::open();
+  if (!opened.ok()) {
+    environment_.raise(info.Env(), opened.status(), "");
+    return;
+  }
+  inbox_.emplace(std::move(*opened));
+  environment_.add(this);
+}
+
+SlabInboxWrap::~SlabInboxWrap() { close_native(); }
+
+Napi::Value SlabInboxWrap::outbox_fd(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), inbox_ ? inbox_->outbox_fd() : -1);
+}
+
+Napi::Value SlabInboxWrap::ready(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), inbox_ && inbox_->ready());
+}
+
+Napi::Value SlabInboxWrap::buffered_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->live_bytes()) : 0);
+}
+
+Napi::Value SlabInboxWrap::take(const Napi::CallbackInfo& info) {
+  const std::unique_ptr<Parcel> parcel = inbox_ ? inbox_->receive() : nullptr;
+  if (parcel == nullptr) return info.Env().Null();
+  pool_ = parcel->pool();
+  return wrap_slab(info.Env(), pool_, parcel->take_slab(), parcel->length());
+}
+
+void SlabInboxWrap::close_outbox(const Napi::CallbackInfo& /*info*/) {
+  if (inbox_) inbox_->close_outbox();
+}
+
+void SlabInboxWrap::close(const Napi::CallbackInfo& /*info*/) { close_native(); }
+
+void SlabInboxWrap::close_native() {
+  environment_.remove(this);
+  inbox_.reset();
+}
+
+}  // namespace netring

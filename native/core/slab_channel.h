@@ -1,0 +1,86 @@
+// Slabs that one thread fills and another reads. An ArrayBuffer over a slab cannot be handed from one JavaScript
+// environment to another (Node.js 20 copies it without a word, later ones refuse), so the slab goes instead, as a
+// message in a pair of sockets of this process: a queue that needs no global state and whose ends may go in any order.
+#ifndef NETRING_CORE_SLAB_CHANNEL_H_
+#define NETRING_CORE_SLAB_CHANNEL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "resources.h"
+#include "result.h"
+#include "slab_pool.h"
+
+namespace netring {
+
+// A filled slab. Returns it to its pool unless somebody has taken it out.
+class Parcel {
+ public:
+  Parcel(std::shared_ptr<SlabPool> pool, SlabPool::Slab slab, size_t length)
+      : pool_(std::move(pool)), slab_(slab), length_(length) {}
+  ~Parcel() {
+    if (slab_.data != nullptr) pool_->give_back(slab_);
+  }
+  Parcel(const Parcel&) = delete;
+  Parcel& operator=(const Parcel&) = delete;
+
+  const std::shared_ptr<SlabPool>& pool() const { return pool_; }
+  size_t length() const { return length_; }
+  // Whoever takes it out gives it back.
+  SlabPool::Slab take_slab() { return std::exchange(slab_, {}); }
+
+ private:
+  std::shared_ptr<SlabPool> pool_;
+  SlabPool::Slab slab_;
+  size_t length_;
+};
+
+// The sending end, in the thread that fills.
+class SlabOutbox {
+ public:
+  // Batches on the way at which no more are sent: what is read ahead of a slow reader; its ring is left to fill then.
+  static constexpr uint32_t kMostWaiting = 16;
+
+  // A descriptor of its own for `SlabInbox::outbox_fd()`.
+  static Result<SlabOutbox> join(int outbox_fd);
+
+  bool has_room() const { return waiting_->load(std::memory_order_acquire) < kMostWaiting; }
+  // EPIPE once the inbox is closed.
+  Status send(std::unique_ptr<Parcel> parcel);
+
+ private:
+  explicit SlabOutbox(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  UniqueFd socket_;
+  // Shared with the messages, and counted down as they arrive.
+  std::shared_ptr<std::atomic<uint32_t>> waiting_ = std::make_shared<std::atomic<uint32_t>>(0);
+};
+
+// The receiving end. Frees what has not been received.
+class SlabInbox {
+ public:
+  static Result<SlabInbox> open();
+  SlabInbox(SlabInbox&&) = default;
+  SlabInbox& operator=(SlabInbox&&) = delete;
+  ~SlabInbox() { close(); }
+
+  // For `SlabOutbox::join`; to be closed once the other thread has joined, or will not any more.
+  int outbox_fd() const { return outbox_.get(); }
+  void close_outbox() { outbox_.reset(); }
+
+  bool ready() const;
+  // The oldest parcel, null when there is none.
+  std::unique_ptr<Parcel> receive();
+  void close();
+
+ private:
+  SlabInbox(UniqueFd socket, UniqueFd outbox) : socket_(std::move(socket)), outbox_(std::move(outbox)) {}
+
+  UniqueFd socket_;
+  UniqueFd outbox_;
+};
+
+}  // namespace netring
+
+#endif  // NETRING_CORE_SLAB_CHANNEL_H_

@@ -1,0 +1,70 @@
+/** A member's thread: drains its ring into slabs, which it sends to the thread that has opened the group. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { AsyncCapture } from '../async/async-capture';
+import { Capture, captureHandle } from '../capture';
+import { NetringError } from '../errors';
+import type { CaptureOptions } from '../options/generated/builders';
+import { toPlain, type MemberMessage, type MemberTask, type Opened, type Request, type StatsValues } from './protocol';
+
+const task = workerData as MemberTask;
+const say = (message: MemberMessage): void => parentPort?.postMessage(message);
+
+let capture: AsyncCapture;
+
+function open(options: CaptureOptions): Opened {
+  const source = new Capture(options);
+  captureHandle(source).native.sendTo(task.outboxFd, task.index);
+  capture = new AsyncCapture(source)
+    .on('down', () => say({ type: 'down' }))
+    .on('up', () => say({ type: 'up' }))
+    .on('gone', (error) => say({ type: 'gone', error: toPlain(error) }))
+    .on('error', (error) => say({ type: 'error', error: toPlain(error) }));
+  void drain();
+  const { geometry, warnings, linkUp } = capture;
+  return { geometry, warnings, linkUp };
+}
+
+/** Each `recv` has sent a batch on, and waits while there is no memory for another or enough of them wait to be read. */
+async function drain(): Promise<void> {
+  for (;;) {
+    try {
+      await capture.recv();
+    } catch (error) {
+      // Closed, or the interface is gone. Anything else ends this thread, which the group reports.
+      if (error instanceof NetringError && (error.code === 'ECANCELED' || error.code === 'ENODEV')) return;
+      throw error;
+    }
+    if (Atomics.exchange(task.waiting, 0, 0) === 1) say({ type: 'ready' });
+  }
+}
+
+async function answer({ call, argument }: Request): Promise<unknown> {
+  switch (call) {
+    case 'open':
+      return open(argument as CaptureOptions);
+    case 'stats':
+      return stats();
+    case 'setFilter':
+      return capture.setFilter(argument as Parameters<AsyncCapture['setFilter']>[0]);
+    case 'attachEbpfFilter':
+      return capture.attachEbpfFilter(argument as number | string);
+    case 'attachFanoutEbpf':
+      return capture.attachFanoutEbpf(argument as number | string);
+    case 'close':
+      capture.close();
+      return stats();
+  }
+}
+
+const stats = (): StatsValues => ({ ...capture.cumulativeStats() });
+
+parentPort?.on('message', (request: Request) => {
+  answer(request)
+    .then(
+      (result) => say({ type: 'answer', id: request.id, result }),
+      (error: unknown) => say({ type: 'failure', id: request.id, error: toPlain(error) }),
+    )
+    .finally(() => {
+      if (request.call === 'close') parentPort?.close();
+    });
+});
