@@ -1,7 +1,7 @@
 /** Registers `netring-bridge`. */
 import type { NodeAPI, NodeDef } from 'node-red';
-import { Bridge } from '../src/bridge';
-import { interfaceInfo } from '../src/interfaces';
+import { Bridge } from '../src/bridge/bridge';
+import { interfaceInfo } from '../src/interfaces/interfaces';
 import { settingsFromFlow } from '../src/options/flow';
 import { registerAdminRoutes } from './runtime/admin';
 import { BridgeController } from './runtime/bridge-controller';

@@ -1,7 +1,7 @@
 /** Registers `netring-capture-in`. */
 import type { NodeAPI, NodeDef } from 'node-red';
 import { AsyncCapture } from '../src/async/async-capture';
-import { Capture } from '../src/capture';
+import { Capture } from '../src/capture/capture';
 import { settingsFromFlow } from '../src/options/flow';
 import type { CaptureOptions } from '../src/options/generated/builders';
 import { registerAdminRoutes } from './runtime/admin';

@@ -1,8 +1,8 @@
 /** Registers `netring-inject-out`. */
 import type { NodeAPI, NodeDef } from 'node-red';
 import { AsyncInjector } from '../src/async/async-injector';
-import { Injector } from '../src/injector';
-import { interfaceInfo } from '../src/interfaces';
+import { Injector } from '../src/injector/injector';
+import { interfaceInfo } from '../src/interfaces/interfaces';
 import { settingsFromFlow } from '../src/options/flow';
 import type { InjectorOptions } from '../src/options/generated/builders';
 import { registerAdminRoutes } from './runtime/admin';

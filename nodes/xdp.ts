@@ -1,10 +1,10 @@
 /** Registers `netring-xdp`. */
 import type { NodeAPI, NodeDef } from 'node-red';
 import { AsyncXdpSocket } from '../src/async/async-xdp-socket';
-import { interfaceInfo } from '../src/interfaces';
+import { interfaceInfo } from '../src/interfaces/interfaces';
 import { settingsFromFlow } from '../src/options/flow';
 import type { XdpOptions } from '../src/options/generated/builders';
-import { XdpSocket } from '../src/xdp';
+import { XdpSocket } from '../src/xdp/xdp-socket';
 import { registerAdminRoutes } from './runtime/admin';
 import { guarded, isWired, logOf, sendTo, settle, standStill, statusSetter, type FlowNode } from './runtime/flow-node';
 import { XdpController } from './runtime/xdp-controller';

@@ -7,14 +7,17 @@ export type { ReadableGuard } from './async/receive-loop';
 export type { AsyncSendOptions, SendReport } from './async/send-loop';
 export type { WaitOptions } from './async/wait-list';
 export { XdpStream } from './async/xdp-stream';
-export { isPacketBatch, PacketBatch, type BatchOrigin, type BatchSummary, type FrameLike, type VlanTag } from './batch';
-export { Bridge, BridgeBuilder, type BridgeEvents, type BridgeHandles, type BridgePort } from './bridge';
-export type { BridgeAnswer, BridgeAudience, InlineOptions, TapOptions } from './bridge-feed';
-export type { BridgeFilterFunction } from './bridge-run';
-export { BridgeStats, type BridgeDirectionStats } from './bridge-stats';
-export { Capture, CaptureBuilder } from './capture';
-export { ChannelCapture } from './channel';
-export { ChannelStats } from './channel-stats';
+export { isPacketBatch, PacketBatch, type BatchOrigin, type BatchSummary, type FrameLike, type VlanTag } from './batches/batch';
+export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './batches/packet';
+export { Bridge, BridgeBuilder, type BridgeEvents, type BridgeHandles, type BridgePort } from './bridge/bridge';
+export type { BridgeAnswer, BridgeAudience, InlineOptions, TapOptions } from './bridge/bridge-feed';
+export type { BridgeFilterFunction } from './bridge/bridge-run';
+export { BridgeStats, type BridgeDirectionStats } from './bridge/bridge-stats';
+export { Capture, CaptureBuilder } from './capture/capture';
+export { CaptureStats } from './capture/capture-stats';
+export type { EbpfProgram } from './capture/ebpf';
+export { ChannelCapture } from './channel/channel-capture';
+export { ChannelStats } from './channel/channel-stats';
 export { decode, DecodedPacket, type DecodedPacketObject, type PacketLayers } from './decode/decode';
 export { ArpLayer, EthernetLayer, VlanLayer, type ArpFields, type EthernetFields, type VlanFields } from './decode/ethernet';
 export { IcmpLayer, Icmpv6Layer, type IcmpFields, type Icmpv6Fields } from './decode/icmp';
@@ -22,18 +25,18 @@ export { Ipv4Layer, Ipv6Layer, type IpFields, type Ipv4Fields, type Ipv4Option, 
 export { Layer, type LayerFields } from './decode/layer';
 export { TcpLayer, type TcpFields, type TcpOption } from './decode/tcp';
 export { SctpLayer, UdpLayer, type SctpFields, type UdpFields } from './decode/udp';
-export type { EbpfProgram } from './ebpf';
-export { NetringError, type ErrorDetails, type ErrorKind } from './errors';
+export { NetringError, type ErrorDetails, type ErrorKind } from './errors/errors';
 export { compileFilter, type CompileOptions } from './filter/compile';
 export { disassemble } from './filter/disassemble';
 export { explainFilter } from './filter/explain';
 export type { FilterContext } from './filter/filter-context';
 export { FilterError } from './filter/filter-error';
 export { filterMatches } from './filter/interpreter';
-export type { SendInput } from './frame-input';
 export { captureGroup, CaptureGroup } from './group/capture-group';
-export { Injector, InjectorBuilder, type SendOptions } from './injector';
-export { interfaceInfo, interfaces, type InterfaceInfo, type OperState } from './interfaces';
+export { Injector, InjectorBuilder, type SendOptions } from './injector/injector';
+export { interfaceInfo, interfaces, type InterfaceInfo, type OperState } from './interfaces/interfaces';
+export type { NamespaceOptions } from './interfaces/network-namespace';
+export { suggestFanoutThreads, suggestProfile } from './interfaces/suggestions';
 export {
   ledger,
   type BridgeLedger,
@@ -48,7 +51,6 @@ export {
 export { recordCaptureDelta, registerMetrics, type CaptureDelta, type MetricsRegistry } from './metrics/register';
 export { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from './metrics/text';
 export type { NativeCaptureGeometry as CaptureGeometry, InterfaceOffloads } from './native';
-export type { NamespaceOptions } from './network-namespace';
 export type { BpfInsn, Filter } from './options/filter-program';
 export type { BridgeOptions, CaptureOptions, InjectorOptions, XdpOptions } from './options/generated/builders';
 export type {
@@ -63,7 +65,6 @@ export type {
   XdpBindMode,
   XdpMode,
 } from './options/values';
-export { Packet, type OwnedPacket, type PacketDirection, type PacketStatus, type Timestamp } from './packet';
 export type { CaptureFileInput } from './pcap/file-encoder';
 export type { FileInterface, InterfaceCounters } from './pcap/file-window';
 export { PcapngWriter, PcapWriter } from './pcap/file-writer';
@@ -73,9 +74,8 @@ export { PreTrigger, type PreTriggerOptions } from './pcap/pre-trigger';
 export { PcapReader, readPcap, type PcapInput, type ReadPcapOptions } from './pcap/reader';
 export { RotatingWriter, type RecordedFile, type RotatingOptions } from './pcap/rotating-writer';
 export { replay, type ReplayOptions, type ReplayReport, type ReplaySink, type ReplaySource } from './replay/replay';
-export { CaptureStats } from './stats';
-export { suggestFanoutThreads, suggestProfile } from './suggestions';
+export type { SendInput } from './sending/frame-input';
+export { TxSlot } from './sending/tx-slot';
 export type { PacketSink, PacketSource } from './traits';
-export { TxSlot } from './tx-slot';
-export { XdpSocket, XdpSocketBuilder, type XdpSocketOptions } from './xdp';
-export { XdpSocketStats, XdpStats } from './xdp-stats';
+export { XdpSocket, XdpSocketBuilder, type XdpSocketOptions } from './xdp/xdp-socket';
+export { XdpSocketStats, XdpStats } from './xdp/xdp-stats';

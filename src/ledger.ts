@@ -7,15 +7,15 @@ import type { AsyncInjector } from './async/async-injector';
 import type { AsyncXdpSocket } from './async/async-xdp-socket';
 import type { PacketStream } from './async/packet-stream';
 import type { XdpStream } from './async/xdp-stream';
-import type { Bridge } from './bridge';
-import type { BridgeDirectionStats } from './bridge-stats';
-import type { Capture } from './capture';
-import type { ChannelCapture } from './channel';
-import type { Injector } from './injector';
-import type { InjectorStats } from './injector-stats';
-import type { CaptureStats } from './stats';
-import type { XdpSocket } from './xdp';
-import type { XdpReading } from './xdp-stats';
+import type { Bridge } from './bridge/bridge';
+import type { BridgeDirectionStats } from './bridge/bridge-stats';
+import type { Capture } from './capture/capture';
+import type { ChannelCapture } from './channel/channel-capture';
+import type { Injector } from './injector/injector';
+import type { InjectorStats } from './injector/injector-stats';
+import type { CaptureStats } from './capture/capture-stats';
+import type { XdpSocket } from './xdp/xdp-socket';
+import type { XdpReading } from './xdp/xdp-stats';
 
 /** `wire = delivered + drops + shed + waiting`, in frames since open. */
 export interface ReceivedAccount {

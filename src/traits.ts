@@ -1,7 +1,7 @@
 /** What sources and sinks of packets have in common, after netring's traits. */
-import type { PacketBatch } from './batch';
-import type { CaptureStats } from './stats';
-import type { TxSlot } from './tx-slot';
+import type { PacketBatch } from './batches/batch';
+import type { CaptureStats } from './capture/capture-stats';
+import type { TxSlot } from './sending/tx-slot';
 
 /** What batches can be read from. Any object of this shape may be the source of an `AsyncCapture`, whatever it reads. */
 export interface PacketSource {

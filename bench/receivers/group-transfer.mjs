@@ -1,7 +1,7 @@
 /** What a capture group is measured against: a thread that copies each owned batch into an ArrayBuffer that can be transferred, and transfers it. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { AsyncCapture, Capture } from '../../dist/src/index.js';
-import { PacketBatch, batchMemory } from '../../dist/src/batch.js';
+import { PacketBatch, batchMemory } from '../../dist/src/batches/batch.js';
 import { serve, walk } from './harness.mjs';
 
 if (isMainThread) {

@@ -1,8 +1,8 @@
 /** What the panels ask the runtime. Errors are JSON too: the editor shows them. */
 import type { Request, RequestHandler, Response } from 'express';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { FilterError } from '../../src/filter/filter-error';
-import { interfaces } from '../../src/interfaces';
+import { interfaces } from '../../src/interfaces/interfaces';
 import { parseFilter } from '../../src/options/filter-program';
 import { shown } from './control';
 import { metricsHandler, serveOpenMetrics, type OpenHttpApi } from './metrics-route';

@@ -1,9 +1,9 @@
 /** A bridge node without Node-RED: opens the bridge, keeps it open, hands out what the flow is to see, takes its answers, and says how it is. */
-import type { PacketBatch } from '../../src/batch';
-import type { BridgePort } from '../../src/bridge';
-import type { BridgeAnswer, BridgeAudience } from '../../src/bridge-feed';
-import type { BridgeStats } from '../../src/bridge-stats';
-import { NetringError } from '../../src/errors';
+import type { PacketBatch } from '../../src/batches/batch';
+import type { BridgePort } from '../../src/bridge/bridge';
+import type { BridgeAnswer, BridgeAudience } from '../../src/bridge/bridge-feed';
+import type { BridgeStats } from '../../src/bridge/bridge-stats';
+import { NetringError } from '../../src/errors/errors';
 import { parseFilter, type BpfInsn, type Filter } from '../../src/options/filter-program';
 import { BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection, type BridgeMode, type TapMode } from '../../src/options/values';
 import { BridgeLedger, BridgeRateMeter, SIDES, sideOf, type BridgeReport, type DirectionReport, type Side } from './bridge-ledger';

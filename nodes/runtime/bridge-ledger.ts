@@ -1,5 +1,5 @@
 /** The books of a bridge node: totals since deploy, whatever the number of bridges it took, and rates. */
-import { combine, type BridgeDirectionStats, type BridgeStats } from '../../src/bridge-stats';
+import { combine, type BridgeDirectionStats, type BridgeStats } from '../../src/bridge/bridge-stats';
 import type { BridgeDirection } from '../../src/options/values';
 import type { NodeState } from './node-status';
 

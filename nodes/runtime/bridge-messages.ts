@@ -1,6 +1,6 @@
 /** Batches of a bridge as messages, and messages that answer them. */
-import { isPacketBatch, type FrameLike, type PacketBatch } from '../../src/batch';
-import type { BridgeAnswer } from '../../src/bridge-feed';
+import { isPacketBatch, type FrameLike, type PacketBatch } from '../../src/batches/batch';
+import type { BridgeAnswer } from '../../src/bridge/bridge-feed';
 import type { BridgeAction, BridgeDirection } from '../../src/options/values';
 import { ringInfo, type CaptureMessage, type LossesSince } from './capture-output';
 import type { Side } from './bridge-ledger';

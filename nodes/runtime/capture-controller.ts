@@ -5,7 +5,7 @@ import { createOutput, PACKET_FORM_LIMIT, type CaptureMessage, type CaptureOutpu
 import { CaptureSession, type CaptureSource } from './capture-session';
 import { systemClock, type Clock } from './clock';
 import { actionOf, isControl, shown, type Message } from './control';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { Ledger, RateMeter, type StatisticsReport, type Totals } from './ledger';
 import { receivingNodes, type Counted } from './node-metrics';
 import type { Row } from '../../src/metrics/book';

@@ -1,8 +1,8 @@
 /** The frames of a capture file that came as a payload. */
 import { isUint8Array } from 'node:util/types';
-import { batchLinkType, type PacketBatch } from '../../src/batch';
-import { NetringError } from '../../src/errors';
-import { isEthernet } from '../../src/link-types';
+import { batchLinkType, type PacketBatch } from '../../src/batches/batch';
+import { NetringError } from '../../src/errors/errors';
+import { isEthernet } from '../../src/interfaces/link-types';
 import { readCaptureFile } from '../../src/pcap/file-reader';
 import { shown } from './control';
 import { BatchFrames, type Input } from './frames';

@@ -1,6 +1,6 @@
 /** One open capture of a capture-in node and the loop that drains it. */
-import type { PacketBatch } from '../../src/batch';
-import { NetringError } from '../../src/errors';
+import type { PacketBatch } from '../../src/batches/batch';
+import { NetringError } from '../../src/errors/errors';
 import type { Filter } from '../../src/options/filter-program';
 import type { CaptureOutput, OutputContext } from './capture-output';
 import type { Clock } from './clock';

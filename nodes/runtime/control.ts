@@ -1,5 +1,5 @@
 /** Control messages: those whose `action` is a string. */
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 
 export type Message = Record<string, unknown>;
 export type Action = 'start' | 'stop' | 'restart' | 'stats' | 'filter';

@@ -1,5 +1,5 @@
 /** Nodes that send keep off the interface over which the editor may be reached. */
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 
 /** Between looks at the routes while a node is open: Node-RED is often up before DHCP has set the default route. */
 export const ROUTE_INTERVAL_MS = 5000;

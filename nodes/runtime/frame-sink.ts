@@ -1,7 +1,7 @@
 /** What an inject-out node sends through. */
 import type { AsyncSendOptions, SendReport } from '../../src/async/send-loop';
-import type { PacketBatch } from '../../src/batch';
-import type { NetringError } from '../../src/errors';
+import type { PacketBatch } from '../../src/batches/batch';
+import type { NetringError } from '../../src/errors/errors';
 
 /** What the node needs of an `AsyncInjector`. */
 export interface FrameSink {

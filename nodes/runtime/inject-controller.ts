@@ -1,5 +1,5 @@
 /** An inject-out node without Node-RED: opens the injector, keeps it open, sends what comes, answers every message, and says how it is. */
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import type { FullPolicy, InputForm, Pacing } from '../../src/options/values';
 import { Pacer } from '../../src/replay/pacer';
 import { systemClock, type Clock } from './clock';

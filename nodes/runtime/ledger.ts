@@ -1,6 +1,6 @@
 /** The books of a capture-in node: totals since deploy, whatever the number of captures it took. */
 import { receivedAccount } from '../../src/ledger';
-import type { CaptureStats } from '../../src/stats';
+import type { CaptureStats } from '../../src/capture/capture-stats';
 import type { NodeState } from './node-status';
 
 export interface Totals {

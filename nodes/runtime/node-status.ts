@@ -1,5 +1,5 @@
 /** What stands under a node in the editor. */
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import type { Clock } from './clock';
 
 export type NodeState = 'up' | 'down' | 'gone' | 'missing' | 'denied' | 'stopped' | 'error';

@@ -1,5 +1,5 @@
 /** The sending half of a node: takes the frames of messages, has them sent, and refuses them while there is a reason to. */
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import type { SentAccount } from '../../src/ledger';
 import type { Row } from '../../src/metrics/book';
 import type { FullPolicy, InputForm } from '../../src/options/values';

@@ -1,5 +1,5 @@
 /** An xdp node without Node-RED: opens the socket, keeps it open, delivers what comes, sends what it is given, counts, and says how it is. */
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { parseFilter, XDP_FILTER, type BpfInsn } from '../../src/options/filter-program';
 import { Pacer } from '../../src/replay/pacer';
 import { createOutput, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';

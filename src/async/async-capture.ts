@@ -1,14 +1,14 @@
 /** A capture on the event loop: waits for blocks without blocking, reports the link's state. */
 import { EventEmitter } from 'node:events';
-import type { PacketBatch } from '../batch';
-import { Capture, captureHandle, isCapture } from '../capture';
-import type { EbpfProgram } from '../ebpf';
-import { NetringError } from '../errors';
+import type { PacketBatch } from '../batches/batch';
+import { Capture, captureHandle, isCapture } from '../capture/capture';
+import type { EbpfProgram } from '../capture/ebpf';
+import { NetringError } from '../errors/errors';
 import { shareLedger } from '../ledger';
 import { LoopEvent } from '../native';
 import type { Filter } from '../options/filter-program';
 import type { PacketSource } from '../traits';
-import { isXdpSocket, xdpHandle } from '../xdp';
+import { isXdpSocket, xdpHandle } from '../xdp/xdp-socket';
 import { adopt, assertNotAdopted } from './adoption';
 import { PacketStream } from './packet-stream';
 import { ReceiveLoop, type ReadableGuard } from './receive-loop';

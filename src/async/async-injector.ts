@@ -1,12 +1,12 @@
 /** An injector on the event loop: waits for room without blocking, keeps the order of calls, reports the link's state. */
 import { EventEmitter } from 'node:events';
-import { NetringError } from '../errors';
-import type { SendInput } from '../frame-input';
-import { Injector, injectorHandle } from '../injector';
-import type { InjectorHandle } from '../injector-handle';
+import { NetringError } from '../errors/errors';
+import type { SendInput } from '../sending/frame-input';
+import { Injector, injectorHandle } from '../injector/injector';
+import type { InjectorHandle } from '../injector/injector-handle';
 import { keepLedger } from '../ledger';
 import { LoopEvent } from '../native';
-import type { TxSlot } from '../tx-slot';
+import type { TxSlot } from '../sending/tx-slot';
 import { adopt, assertNotAdopted } from './adoption';
 import { SendLoop, type AsyncSendOptions, type SendReport } from './send-loop';
 import type { WaitOptions } from './wait-list';

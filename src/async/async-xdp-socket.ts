@@ -1,15 +1,15 @@
 /** An AF_XDP socket on the event loop: waits for frames and for room without blocking, reports the link's state. */
 import { EventEmitter } from 'node:events';
-import type { PacketBatch } from '../batch';
-import { NetringError } from '../errors';
-import type { SendInput } from '../frame-input';
+import type { PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
+import type { SendInput } from '../sending/frame-input';
 import { keepLedger } from '../ledger';
 import { LoopEvent } from '../native';
 import type { Filter } from '../options/filter-program';
-import type { TxSlot } from '../tx-slot';
-import { XdpSocket, xdpHandle } from '../xdp';
-import type { XdpHandle } from '../xdp-handle';
-import type { XdpSocketStats, XdpStats } from '../xdp-stats';
+import type { TxSlot } from '../sending/tx-slot';
+import { XdpSocket, xdpHandle } from '../xdp/xdp-socket';
+import type { XdpHandle } from '../xdp/xdp-handle';
+import type { XdpSocketStats, XdpStats } from '../xdp/xdp-stats';
 import { adopt, assertNotAdopted } from './adoption';
 import { gatheringOfChunks } from './gathering';
 import { ReceiveLoop, type ReadableGuard } from './receive-loop';

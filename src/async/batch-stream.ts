@@ -1,6 +1,6 @@
 /** Owned batches as a Node stream, whatever they come from. */
 import { Readable } from 'node:stream';
-import type { PacketBatch } from '../batch';
+import type { PacketBatch } from '../batches/batch';
 import type { WaitOptions } from './wait-list';
 
 /** Batches read ahead of a slow consumer; beyond it the ring is left to fill. */

@@ -1,5 +1,5 @@
 /** A source of packets as a Node stream. */
-import type { Capture } from '../capture';
+import type { Capture } from '../capture/capture';
 import { shareLedger } from '../ledger';
 import type { PacketSource } from '../traits';
 import type { AsyncCapture, SourceStats } from './async-capture';

@@ -1,7 +1,7 @@
 /** Reading on the event loop: waits for batches without blocking, lets the rest of the process turn, keeps memory in bounds. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { PacketBatch } from '../batch';
-import type { NetringError } from '../errors';
+import type { PacketBatch } from '../batches/batch';
+import type { NetringError } from '../errors/errors';
 import type { Owner } from '../owner';
 import type { Reader } from './sources/source-handle';
 import { TurnBudget } from './turn-budget';

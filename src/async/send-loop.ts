@@ -1,11 +1,11 @@
 /** Sending on the event loop: waits for room without blocking, keeps the order of calls, reports what became of their frames. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { NetringError } from '../errors';
-import { frameInput, type SendInput } from '../frame-input';
-import { assertTimeout, type FrameSender, type Stop } from '../frame-sender';
-import type { SendOptions } from '../injector';
+import type { NetringError } from '../errors/errors';
+import { frameInput, type SendInput } from '../sending/frame-input';
+import { assertTimeout, type FrameSender, type Stop } from '../sending/frame-sender';
+import type { SendOptions } from '../injector/injector';
 import { SendResult } from '../native';
-import { assertFrame } from '../tx-slot';
+import { assertFrame } from '../sending/tx-slot';
 import { SendQueue } from './send-queue';
 import type { WaitOptions } from './wait-list';
 

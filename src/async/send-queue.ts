@@ -1,5 +1,5 @@
 /** Calls that send, one after the other: each tries again when the kernel may have room, and keeps its place until it is done. */
-import type { Stop } from '../frame-sender';
+import type { Stop } from '../sending/frame-sender';
 
 /** Tries to send at most `budget` frames. `consumed` ones are dealt with. */
 type Attempt = (budget: number) => { consumed: number; stop: Stop; done: boolean };

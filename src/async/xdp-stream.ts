@@ -1,7 +1,7 @@
 /** What an AF_XDP socket receives as a Node stream. */
 import { shareLedger } from '../ledger';
-import type { XdpSocket } from '../xdp';
-import type { XdpSocketStats, XdpStats } from '../xdp-stats';
+import type { XdpSocket } from '../xdp/xdp-socket';
+import type { XdpSocketStats, XdpStats } from '../xdp/xdp-stats';
 import type { AsyncXdpSocket } from './async-xdp-socket';
 import { BatchStream, type StreamSource } from './batch-stream';
 import type { WaitOptions } from './wait-list';

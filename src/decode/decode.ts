@@ -4,8 +4,8 @@
  */
 import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
-import { ARPHRD_ETHER, ARPHRD_NONE, isEthernet } from '../link-types';
-import type { OwnedPacket } from '../packet';
+import { ARPHRD_ETHER, ARPHRD_NONE, isEthernet } from '../interfaces/link-types';
+import type { OwnedPacket } from '../batches/packet';
 import { ArpLayer, EthernetLayer, VlanLayer, type ArpFields, type EthernetFields, type VlanFields } from './ethernet';
 import { IcmpLayer, Icmpv6Layer, type IcmpFields, type Icmpv6Fields } from './icmp';
 import { Ipv4Layer, Ipv6Layer, type Ipv4Fields, type Ipv6Fields } from './ip';

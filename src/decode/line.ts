@@ -1,5 +1,5 @@
 /** A decoded packet in one line, in tcpdump's manner. */
-import type { Timestamp } from '../packet';
+import type { Timestamp } from '../batches/packet';
 import type { DecodedPacket } from './decode';
 import type { ArpLayer } from './ethernet';
 import type { IcmpLayer, Icmpv6Layer } from './icmp';

@@ -1,5 +1,5 @@
 /** tcpdump's filter language to classic BPF, without libpcap. */
-import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE, isEthernet } from '../link-types';
+import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE, isEthernet } from '../interfaces/link-types';
 import { type BpfInsn } from '../options/filter-program';
 import { assemble } from './assemble';
 import { TRUE } from './condition';

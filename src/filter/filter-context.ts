@@ -1,4 +1,4 @@
-import { type VlanTag } from '../batch';
+import { type VlanTag } from '../batches/batch';
 
 /** What a program can ask besides the bytes of the frame. What is not given is 0, as it is for a frame about which the kernel knows nothing. */
 export interface FilterContext {

@@ -1,5 +1,5 @@
 /** What is wrong with a filter expression, and where. */
-import { NetringError } from '../errors';
+import { NetringError } from '../errors/errors';
 
 /** An expression that is no filter: kind `Config`, option `filter`. The message names the column, what stands there and what was expected. */
 export class FilterError extends NetringError {

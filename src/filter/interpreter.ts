@@ -1,5 +1,5 @@
 /** Classic BPF as the kernel runs it on a socket, over the bytes of a frame. */
-import { NetringError } from '../errors';
+import { NetringError } from '../errors/errors';
 import { type BpfInsn } from '../options/filter-program';
 import { ancillary } from './ancillary';
 import { calculate } from './arithmetic-unit';

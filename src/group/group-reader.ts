@@ -1,8 +1,8 @@
 /** Takes the batches of all members, in turn. */
 import type { Reader } from '../async/sources/source-handle';
-import { PacketBatch } from '../batch';
-import type { Taken } from '../batch-reader';
-import { SlabCollector } from '../collector';
+import { PacketBatch } from '../batches/batch';
+import type { Taken } from '../batches/batch-reader';
+import { SlabCollector } from '../batches/collector';
 import type { Owner } from '../owner';
 import type { Member } from './member';
 

@@ -1,8 +1,8 @@
 /** A member's thread: drains its ring into slabs, which it sends to the thread that has opened the group. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { AsyncCapture } from '../async/async-capture';
-import { Capture, captureHandle } from '../capture';
-import { NetringError } from '../errors';
+import { Capture, captureHandle } from '../capture/capture';
+import { NetringError } from '../errors/errors';
 import type { CaptureOptions } from '../options/generated/builders';
 import { toPlain, type MemberMessage, type MemberTask, type Opened, type Request, type StatsValues } from './protocol';
 

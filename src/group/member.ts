@@ -1,10 +1,10 @@
 /** A member of a capture group as the thread sees it that has opened the group. */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { NetringError } from '../errors';
+import { NetringError } from '../errors/errors';
 import { native, type NativeCaptureGeometry, type NativeSlabInbox } from '../native';
 import type { CaptureOptions } from '../options/generated/builders';
-import { CaptureStats, sumOfStats } from '../stats';
+import { CaptureStats, sumOfStats } from '../capture/capture-stats';
 import {
   fromPlain,
   type MemberCall,

@@ -1,8 +1,8 @@
 /** What the threads of a capture group say to each other. Batches do not go this way: see native/core/slab_channel.h. */
-import { NetringError, type ErrorDetails, type ErrorKind } from '../errors';
+import { NetringError, type ErrorDetails, type ErrorKind } from '../errors/errors';
 import type { NativeCaptureGeometry } from '../native';
 import type { CaptureOptions } from '../options/generated/builders';
-import type { CaptureStats } from '../stats';
+import type { CaptureStats } from '../capture/capture-stats';
 
 /** What a member's thread starts with. */
 export interface MemberTask {

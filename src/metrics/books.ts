@@ -1,11 +1,11 @@
 /** What is counted of each kind of handle, and under which names. Labels are the name by which a handle was opened, a queue, a direction, a cause. */
-import type { Bridge } from '../bridge';
-import type { CaptureHandle } from '../capture-handle';
-import type { ChannelCapture } from '../channel';
-import type { InjectorHandle } from '../injector-handle';
+import type { Bridge } from '../bridge/bridge';
+import type { CaptureHandle } from '../capture/capture-handle';
+import type { ChannelCapture } from '../channel/channel-capture';
+import type { InjectorHandle } from '../injector/injector-handle';
 import { ledger } from '../ledger';
 import type { BridgeDirection } from '../options/values';
-import type { XdpHandle } from '../xdp-handle';
+import type { XdpHandle } from '../xdp/xdp-handle';
 import { Book, type Column, type Row } from './book';
 
 export const counter = (name: string, help: string, labels?: Readonly<Record<string, string>>): Column => ({

@@ -1,7 +1,7 @@
 /** The metrics for prom-client, and counts from elsewhere. */
 import type { CounterConfiguration, GaugeConfiguration, Registry } from 'prom-client';
-import { NetringError } from '../errors';
-import type { CaptureStats } from '../stats';
+import { NetringError } from '../errors/errors';
+import type { CaptureStats } from '../capture/capture-stats';
 import { CAPTURE_COLUMNS, captures } from './books';
 import { families, type Family } from './families';
 

@@ -6,7 +6,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { NetringError, type NativeFailure } from '../errors';
+import { NetringError, type NativeFailure } from '../errors/errors';
 import type { NativeBridge, NativeBridgeConfig } from './bridge';
 import type { NativeCapture, NativeCaptureConfig, NativeSlabInbox } from './capture';
 import type { NativeChannel } from './channel';

@@ -1,6 +1,6 @@
 /** Filters as they come from outside: expressions, the text of `tcpdump -ddd`, instructions. Checked, and packed for the kernel. */
 import { endianness } from 'node:os';
-import { NetringError } from '../errors';
+import { NetringError } from '../errors/errors';
 import { compileFilter, type CompileOptions } from '../filter/compile';
 import { FilterError } from '../filter/filter-error';
 import { fill } from './rules';

@@ -1,5 +1,5 @@
 /** From the properties of a node in a flow to the options of its builder. Flow JSON holds what the editor's fields hold: mostly text. */
-import { NetringError } from '../errors';
+import { NetringError } from '../errors/errors';
 import type {
   BridgeNodeSettings,
   BridgeOptions,

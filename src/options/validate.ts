@@ -1,6 +1,6 @@
 /** From a plain object to checked options, and from those to what the native core takes. */
-import { NetringError } from '../errors';
-import { checkNamespace, nativeNamespace } from '../network-namespace';
+import { NetringError } from '../errors/errors';
+import { checkNamespace, nativeNamespace } from '../interfaces/network-namespace';
 import type { NativeBridgeConfig, NativeCaptureConfig, NativeInjectorConfig, NativeXdpConfig } from '../native';
 import { COMBINATIONS } from './combinations';
 import { packFilter, parseFilter, withSnapLen } from './filter-program';

@@ -1,8 +1,8 @@
 /** Gathers the packets of a capture file into batches that share the file's bytes. No object a packet: files have millions. */
-import { PacketBatch } from '../batch';
+import { PacketBatch } from '../batches/batch';
 import { RECORD_WORDS, Word } from '../native';
 import type { FileWindow } from './file-window';
-import { isEthernet } from '../link-types';
+import { isEthernet } from '../interfaces/link-types';
 
 /** Where packets of a file came from. */
 export interface FileOrigin {

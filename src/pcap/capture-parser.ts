@@ -1,6 +1,6 @@
 /** Turns the bytes of a capture file, as they come, into batches. */
-import type { PacketBatch } from '../batch';
-import { NetringError } from '../errors';
+import type { PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
 import { BatchBuilder } from './batch-builder';
 import { invalidFile, truncatedFile } from './file-error';
 import { FileWindow, type FileInterface, type Shortage } from './file-window';

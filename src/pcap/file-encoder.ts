@@ -1,7 +1,7 @@
 /** What the two encoders of capture files have in common. */
-import { isPacketBatch, PacketBatch } from '../batch';
-import { NetringError } from '../errors';
-import type { OwnedPacket } from '../packet';
+import { isPacketBatch, PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
+import type { OwnedPacket } from '../batches/packet';
 import { MAX_CAPTURED_LENGTH } from './limits';
 
 /** What the writers take: a batch, one packet object, or an array of them. Packet objects name no interface and are Ethernet frames. */

@@ -1,5 +1,5 @@
 /** What can be wrong with a capture file, always with the byte offset at which it was noticed. */
-import { NetringError } from '../errors';
+import { NetringError } from '../errors/errors';
 
 /** The bytes contradict the format. */
 export function invalidFile(offset: number, what: string): NetringError {

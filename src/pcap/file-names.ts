@@ -1,8 +1,8 @@
 /** Names of the files of one recording: a pattern with a number that goes up, and perhaps the time at which each begins. */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { NetringError } from '../errors';
-import type { Timestamp } from '../packet';
+import { NetringError } from '../errors/errors';
+import type { Timestamp } from '../batches/packet';
 
 const NUMBER = '{number}';
 const TIME = '{time}';

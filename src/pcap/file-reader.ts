@@ -1,6 +1,6 @@
 /** Reads capture files held in memory: pcap and pcapng, either byte order. */
-import type { PacketBatch } from '../batch';
-import { NetringError } from '../errors';
+import type { PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
 import { CaptureParser } from './capture-parser';
 
 export interface CaptureFile {

@@ -1,6 +1,6 @@
 /** Capture files as Node streams: batches in, bytes out. */
 import { Transform, type TransformCallback } from 'node:stream';
-import { isPacketBatch } from '../batch';
+import { isPacketBatch } from '../batches/batch';
 import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { PcapEncoder, type PcapOptions } from './pcap-encoder';
 import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';

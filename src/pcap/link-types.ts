@@ -2,7 +2,7 @@
  * Link-layer header types: what the kernel calls them (ARPHRD_*, in a batch) and what capture files call them (LINKTYPE_*).
  */
 
-import { ARPHRD_ETHER, ARPHRD_IEEE80211, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_LOOPBACK, ARPHRD_NONE } from '../link-types';
+import { ARPHRD_ETHER, ARPHRD_IEEE80211, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_LOOPBACK, ARPHRD_NONE } from '../interfaces/link-types';
 
 const LINKTYPE_ETHERNET = 1;
 const LINKTYPE_RAW = 101;

@@ -1,7 +1,7 @@
 /** Where in a batch a bound lies. */
-import { batchMemory, type PacketBatch } from '../batch';
+import { batchMemory, type PacketBatch } from '../batches/batch';
 import { RECORD_WORDS, Word } from '../native';
-import type { Timestamp } from '../packet';
+import type { Timestamp } from '../batches/packet';
 
 const SECOND_NS = 1_000_000_000;
 

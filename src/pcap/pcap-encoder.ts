@@ -1,6 +1,6 @@
 /** Encodes batches as a pcap file: little-endian, nanoseconds, one link type. */
-import { batchLinkType, batchMemory, type PacketBatch } from '../batch';
-import { NetringError } from '../errors';
+import { batchLinkType, batchMemory, type PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
 import { RECORD_WORDS, Word } from '../native';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';

@@ -1,9 +1,9 @@
 /**
  * Encoders of single pcapng blocks, little-endian: what a file in memory and a stream of blocks are both made of.
  */
-import { batchMemory, type PacketBatch } from '../batch';
+import { batchMemory, type PacketBatch } from '../batches/batch';
 import { RECORD_WORDS, Word } from '../native';
-import type { Timestamp } from '../packet';
+import type { Timestamp } from '../batches/packet';
 import type { InterfaceCounters } from './file-window';
 import {
   BLOCK_OVERHEAD,

@@ -1,6 +1,6 @@
 /** Encodes batches as a pcapng file: little-endian, nanoseconds, several interfaces, their counters. */
-import { batchLinkType, type PacketBatch } from '../batch';
-import type { Timestamp } from '../packet';
+import { batchLinkType, type PacketBatch } from '../batches/batch';
+import type { Timestamp } from '../batches/packet';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { LossCounter, type CountersOf } from './losses';

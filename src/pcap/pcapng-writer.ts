@@ -1,5 +1,5 @@
 /** Writes batches as a complete pcapng file in memory. */
-import type { PacketBatch } from '../batch';
+import type { PacketBatch } from '../batches/batch';
 import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
 
 /**

@@ -1,7 +1,7 @@
 /** What happened before: packets that are held back until something makes them worth keeping. */
 import { Transform, type TransformCallback } from 'node:stream';
-import { isPacketBatch, sliceBatch, type PacketBatch } from '../batch';
-import { NetringError } from '../errors';
+import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
 import { RECORD_WORDS } from '../native';
 import { batchOf, type CaptureFileInput } from './file-encoder';
 import { endOfRoom, firstAt, shifted } from './packet-range';

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
-import type { PacketBatch } from '../batch';
+import type { PacketBatch } from '../batches/batch';
 import { CaptureParser } from './capture-parser';
 import type { FileInterface } from './file-window';
 

@@ -1,9 +1,9 @@
 /** A recording in several files, of which the newest are kept. */
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { isPacketBatch, sliceBatch, type PacketBatch } from '../batch';
-import { NetringError } from '../errors';
-import type { Timestamp } from '../packet';
+import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
+import type { Timestamp } from '../batches/packet';
 import { batchOf, type Allocate, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { FileNames } from './file-names';
 import { LossCounter } from './losses';

@@ -1,7 +1,7 @@
 /** Spreads frames over time: evenly, or in the rhythm in which they were recorded. */
-import type { PacketBatch } from '../batch';
+import type { PacketBatch } from '../batches/batch';
 import type { Pacing } from '../options/values';
-import type { Timestamp } from '../packet';
+import type { Timestamp } from '../batches/packet';
 
 /** What the pacer needs to know of the frames it spreads. */
 export interface PacedFrames {

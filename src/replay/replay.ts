@@ -2,10 +2,10 @@
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
 import type { SendReport } from '../async/send-loop';
-import { batchLinkType, sliceBatch, type PacketBatch } from '../batch';
-import { NetringError } from '../errors';
+import { batchLinkType, sliceBatch, type PacketBatch } from '../batches/batch';
+import { NetringError } from '../errors/errors';
 import type { Pacing } from '../options/values';
-import { isEthernet } from '../link-types';
+import { isEthernet } from '../interfaces/link-types';
 import { readPcap } from '../pcap/reader';
 import { milliseconds, Pacer, pacedBatch } from './pacer';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeReport } from '../../nodes/runtime/bridge-ledger';
-import { isPacketBatch, type PacketBatch } from '../../src/batch';
+import { isPacketBatch, type PacketBatch } from '../../src/batches/batch';
 import { BridgeLab, CLIENT, ICMP, SERVER } from '../support/bridge-lab';
 import { linkExists, promiscuity } from '../support/lab';
 import { until } from '../support/wait';

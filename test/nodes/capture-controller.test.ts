@@ -6,8 +6,8 @@ import { CaptureController, type CaptureHost } from '../../nodes/runtime/capture
 import type { CaptureMessage } from '../../nodes/runtime/capture-output';
 import type { CaptureSource } from '../../nodes/runtime/capture-session';
 import type { StatisticsReport } from '../../nodes/runtime/ledger';
-import { PacketBatch } from '../../src/batch';
-import { NetringError } from '../../src/errors';
+import { PacketBatch } from '../../src/batches/batch';
+import { NetringError } from '../../src/errors/errors';
 import type { Filter } from '../../src/options/filter-program';
 import type { OutputForm } from '../../src/options/values';
 import { until } from '../support/wait';

@@ -1,8 +1,8 @@
 /** The capture-in node in a flow, on virtual cables; frames come from a process that is not ours. */
 import assert from 'node:assert/strict';
-import { isPacketBatch, type PacketBatch } from '../../src/batch';
+import { isPacketBatch, type PacketBatch } from '../../src/batches/batch';
 import type { DecodedPacketObject } from '../../src/decode/decode';
-import type { OwnedPacket } from '../../src/packet';
+import type { OwnedPacket } from '../../src/batches/packet';
 import { footprint, output } from '../support/process';
 import { Lab, linkExists, promiscuity } from '../support/lab';
 import { until } from '../support/wait';

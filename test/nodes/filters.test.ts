@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PacketBatch } from '../../src/batch';
+import type { PacketBatch } from '../../src/batches/batch';
 import { BridgeLab } from '../support/bridge-lab';
 import { xdpProgram } from '../support/lab';
 import { needsXdp } from '../support/skip';

@@ -11,7 +11,7 @@ import type { RingInfo } from '../../nodes/runtime/capture-output';
 import type { InjectReport } from '../../nodes/runtime/inject-queue';
 import type { StatisticsReport } from '../../nodes/runtime/ledger';
 import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
-import type { OwnedPacket } from '../../src/packet';
+import type { OwnedPacket } from '../../src/batches/packet';
 import { until } from '../support/wait';
 
 /** A collected message; which of the properties there are depends on the node and the output. */

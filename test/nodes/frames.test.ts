@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { runInNewContext } from 'node:vm';
 import { framesOfFile } from '../../nodes/runtime/capture-file';
 import { framesOf, type Frames, type Input } from '../../nodes/runtime/frames';
-import { isPacketBatch, PacketBatch } from '../../src/batch';
+import { isPacketBatch, PacketBatch } from '../../src/batches/batch';
 import { numberedFrame, pcapFile } from '../support/witness';
 
 const bytesOf = (frames: Frames): Buffer[] => {

@@ -6,7 +6,7 @@ import type { FrameSink } from '../../nodes/runtime/frame-sink';
 import { InjectController, type InjectHost, type InjectNodeSettings } from '../../nodes/runtime/inject-controller';
 import { MESSAGE_BYTES, type InjectReport } from '../../nodes/runtime/inject-queue';
 import type { AsyncSendOptions, SendReport } from '../../src/async/send-loop';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { until } from '../support/wait';
 import { numberedFrame } from '../support/witness';
 import { FakeClock } from './fake-clock';

@@ -1,6 +1,6 @@
 /** Nodes whose interface is in another network namespace, and captures that deliver at once. */
 import assert from 'node:assert/strict';
-import type { PacketBatch } from '../../src/batch';
+import type { PacketBatch } from '../../src/batches/batch';
 import { Lab, type Wire } from '../support/lab';
 import { output } from '../support/process';
 import { until } from '../support/wait';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { QuietLog } from '../../nodes/runtime/log';
 import { shortCount, statusOf, StatusLine, troubleOf, type NodeStatus } from '../../nodes/runtime/node-status';
 import { Retry } from '../../nodes/runtime/retry';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { FakeClock } from './fake-clock';
 
 describe('status line', () => {

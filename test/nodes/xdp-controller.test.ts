@@ -8,8 +8,8 @@ import { XdpController, type XdpHost, type XdpSource } from '../../nodes/runtime
 import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
 import { setupOf, type XdpNodeSetup } from '../../nodes/runtime/xdp-setup';
 import type { AsyncSendOptions, SendReport } from '../../src/async/send-loop';
-import { PacketBatch } from '../../src/batch';
-import { NetringError } from '../../src/errors';
+import { PacketBatch } from '../../src/batches/batch';
+import { NetringError } from '../../src/errors/errors';
 import type { Filter } from '../../src/options/filter-program';
 import { settingsFromFlow } from '../../src/options/flow';
 import { until } from '../support/wait';

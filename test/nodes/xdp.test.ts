@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import type { Context } from 'mocha';
 import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
-import { isPacketBatch, PacketBatch } from '../../src/batch';
+import { isPacketBatch, PacketBatch } from '../../src/batches/batch';
 import type { DecodedPacketObject } from '../../src/decode/decode';
-import type { OwnedPacket } from '../../src/packet';
-import { XdpSocket } from '../../src/xdp';
+import type { OwnedPacket } from '../../src/batches/packet';
+import { XdpSocket } from '../../src/xdp/xdp-socket';
 import { ICMP } from '../support/bridge-lab';
 import { Lab, linkExists, promiscuity, xdpProgram, type WireOptions } from '../support/lab';
 import { footprint, output } from '../support/process';

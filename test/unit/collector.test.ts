@@ -5,7 +5,7 @@ import { root } from '../support/paths';
 
 describe('asking for collections', () => {
   it("works in threads that do so for the first time at once: the flag for it is the process's", async () => {
-    const script = `const { SlabCollector } = require('${join(root, 'dist', 'src', 'collector.js')}');
+    const script = `const { SlabCollector } = require('${join(root, 'dist', 'src', 'batches', 'collector.js')}');
       const collector = new SlabCollector(1 << 20); collector.reclaim(0); collector.collectInTime(0); collector.collectInTime(1 << 20);`;
     for (let round = 0; round < 5; round++)
       await Promise.all(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { NetringError } from '@netring/node-red';
-import { checkProgram } from '../../src/ebpf';
+import { checkProgram } from '../../src/capture/ebpf';
 
 const { errno } = constants;
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertLinkType } from '../../src/link-types';
+import { assertLinkType } from '../../src/interfaces/link-types';
 
 describe('link types', () => {
   it('accepts Ethernet, loopback and raw IP, refuses another by name and number', () => {

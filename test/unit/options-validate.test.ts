@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { CaptureSetters, type CaptureOptions, type InjectorOptions } from '../../src/options/generated/builders';
 import { RING_PROFILES } from '../../src/options/profiles';
 import { resolveBridge, resolveCapture, resolveInjector } from '../../src/options/validate';

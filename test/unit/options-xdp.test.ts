@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { settingsFromFlow } from '../../src/options/flow';
 import { XdpSetters, type XdpOptions } from '../../src/options/generated/builders';
 import { resolveXdp, toNativeXdpConfig } from '../../src/options/validate';

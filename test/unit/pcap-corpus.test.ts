@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readPcap, type PacketBatch } from '@netring/node-red';
-import { batchLinkType } from '../../src/batch';
+import { batchLinkType } from '../../src/batches/batch';
 import { fileLinkType } from '../../src/pcap/link-types';
 import { corpusFile, LINK_TYPES, type CorpusFile, type CorpusPacket } from './pcap-corpus';
 import { needTools, random } from './pcap-files';

@@ -1,6 +1,6 @@
 /** Capture files that are cut, wrong, or made to do harm. PC-01 to PC-05 after the negative files of libpcap, built here by hand. */
 import assert from 'node:assert/strict';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { readCaptureFile, type CaptureFile } from '../../src/pcap/file-reader';
 import {
   arpRequest,

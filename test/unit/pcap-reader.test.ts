@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { batchLinkType } from '../../src/batch';
+import { batchLinkType } from '../../src/batches/batch';
 import { readCaptureFile } from '../../src/pcap/file-reader';
 import {
   arpRequest,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { batchLinkType, PacketBatch, type FrameLike } from '../../src/batch';
+import { batchLinkType, PacketBatch, type FrameLike } from '../../src/batches/batch';
 import { encodePcapng } from '../../src/pcap/pcapng-writer';
 import { readCaptureFile } from '../../src/pcap/file-reader';
-import type { PacketDirection } from '../../src/packet';
+import type { PacketDirection } from '../../src/batches/packet';
 
 const frame = (length: number, fill = length): Buffer => Buffer.alloc(length, fill);
 

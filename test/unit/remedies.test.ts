@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { environmentFacts, environmentKind, remedyFor, type EnvironmentFacts, type EnvironmentSources } from '../../src/remedies';
+import { environmentFacts, environmentKind, remedyFor, type EnvironmentFacts, type EnvironmentSources } from '../../src/errors/remedies';
 
 const NET_ADMIN = 1n << 12n;
 const NET_RAW = 1n << 13n;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suggestFanoutThreads, suggestProfile } from '@netring/node-red';
 import { availableParallelism } from 'node:os';
-import { profileFor } from '../../src/suggestions';
+import { profileFor } from '../../src/interfaces/suggestions';
 
 const GiB = 2 ** 30;
 const link = { mtu: 1500, speed: 0, loopback: false };

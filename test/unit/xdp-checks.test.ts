@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
-import { NetringError } from '../../src/errors';
+import { NetringError } from '../../src/errors/errors';
 import { resolveXdp } from '../../src/options/validate';
-import { assertFits, assertShareable, explainRefusal, withSharedSizes, type SharedUmem } from '../../src/xdp-checks';
+import { assertFits, assertShareable, explainRefusal, withSharedSizes, type SharedUmem } from '../../src/xdp/xdp-checks';
 import type { XdpSettings } from '../../src/options/generated/builders';
 
 const { errno } = constants;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { AsyncXdpSocket, PacketBatch, XdpSocket, type XdpSocketOptions } from '../../src/index';
-import { batchMemory } from '../../src/batch';
+import { batchMemory } from '../../src/batches/batch';
 import {
   Header,
   HEADER_WORDS,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readXdpStats, type XdpReading } from '../../src/xdp-stats';
+import { readXdpStats, type XdpReading } from '../../src/xdp/xdp-stats';
 
 /** In the order of `XdpCounter`: packets, bytes, refiltered, buffered, stalls, sent, sent bytes, send errors, then the kernel's six. */
 function read(words: readonly number[], collections = 0): XdpReading {

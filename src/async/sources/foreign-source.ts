@@ -1,10 +1,10 @@
 /** A `PacketSource` that somebody else has made as the source of an `AsyncCapture`: waits rest on its descriptor. */
-import { isPacketBatch, type PacketBatch } from '../../batch';
-import type { Taken } from '../../batch-reader';
-import { NetringError } from '../../errors';
+import { isPacketBatch, type PacketBatch } from '../../batches/batch';
+import type { Taken } from '../../batches/batch-reader';
+import { NetringError } from '../../errors/errors';
 import { LoopEvent, native, type LoopListener, type NativeFdWatch } from '../../native';
 import type { Filter } from '../../options/filter-program';
-import type { CaptureStats } from '../../stats';
+import type { CaptureStats } from '../../capture/capture-stats';
 import type { PacketSource } from '../../traits';
 import type { Reader, Registration, SourceHandle } from './source-handle';
 

@@ -1,7 +1,7 @@
 /** Captures and AF_XDP sockets as sources of an `AsyncCapture`. */
-import type { CaptureHandle } from '../../capture-handle';
-import type { EbpfProgram } from '../../ebpf';
-import type { XdpHandle } from '../../xdp-handle';
+import type { CaptureHandle } from '../../capture/capture-handle';
+import type { EbpfProgram } from '../../capture/ebpf';
+import type { XdpHandle } from '../../xdp/xdp-handle';
 import { gatheringOfBlocks, gatheringOfChunks, gatheringOfSlots } from '../gathering';
 import type { Yield } from '../receive-loop';
 import type { Reader, SourceHandle } from './source-handle';

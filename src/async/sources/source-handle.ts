@@ -1,11 +1,11 @@
 /** What an `AsyncCapture` asks of its source, whatever that is. */
-import type { PacketBatch } from '../../batch';
-import type { Taken } from '../../batch-reader';
-import type { EbpfProgram } from '../../ebpf';
+import type { PacketBatch } from '../../batches/batch';
+import type { Taken } from '../../batches/batch-reader';
+import type { EbpfProgram } from '../../capture/ebpf';
 import type { LoopListener } from '../../native';
 import type { Filter } from '../../options/filter-program';
 import type { Owner } from '../../owner';
-import type { CaptureStats } from '../../stats';
+import type { CaptureStats } from '../../capture/capture-stats';
 import type { Readiness, Yield } from '../receive-loop';
 
 /** Reads batches, borrowed and owned. */

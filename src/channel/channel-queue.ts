@@ -1,0 +1,80 @@
+/** Packets out of a channel's native queue: they cross many at a time and are handed out one by one. */
+import { CHANNEL_BATCH_OFFSET, Header, HEADER_WORDS, RECORD_WORDS, Word, type NativeChannel } from '../native';
+import { ownedPacket } from '../batches/owned-packet';
+import type { OwnedPacket } from '../batches/packet';
+
+/** Bytes of packets that share one buffer, as in Node's own pool: a packet that is kept keeps no more than that. */
+const CHUNK_BYTES = 8192;
+
+export class ChannelQueue {
+  readonly #native: NativeChannel;
+  readonly #consumed: Int32Array;
+  readonly #header: Uint32Array;
+  readonly #index: Uint32Array;
+  readonly #memory: Buffer;
+  /** Where the frames of the batch begin in the memory, and where they end. */
+  #frames = 0;
+  #framesEnd = 0;
+  #next = 0;
+  #end = 0;
+  /** A copy of some frames of the batch, and which part of them it is. */
+  #chunk = Buffer.alloc(0);
+  #chunkBegin = 0;
+  #chunkEnd = 0;
+  #packets = 0;
+  #bytes = 0;
+
+  constructor(native: NativeChannel) {
+    const { memory } = native;
+    this.#native = native;
+    this.#consumed = new Int32Array(memory, 0, 1);
+    this.#header = new Uint32Array(memory, CHANNEL_BATCH_OFFSET, HEADER_WORDS);
+    const records = CHANNEL_BATCH_OFFSET + HEADER_WORDS * 4;
+    this.#index = new Uint32Array(memory, records, Math.floor((memory.byteLength - records) / 4));
+    this.#memory = Buffer.from(memory);
+  }
+
+  /** Packets handed out so far. */
+  get packets(): number {
+    return this.#packets;
+  }
+  /** Sum of their lengths on the wire. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The next packet of the batch that was fetched last; null when all have been handed out. */
+  next(): OwnedPacket | null {
+    if (this.#next === this.#end) return null;
+    const record = this.#next++ * RECORD_WORDS;
+    const packet = ownedPacket(this.#index, record, this.#data(record));
+    this.#bytes += packet.originalLength;
+    // Another packet may come in for this one.
+    Atomics.store(this.#consumed, 0, ++this.#packets | 0);
+    return packet;
+  }
+
+  /** Fetches the next batch; false when the queue is empty. */
+  fetch(): boolean {
+    this.#end = this.#native.take();
+    this.#next = 0;
+    this.#frames = CHANNEL_BATCH_OFFSET + this.#header[Header.BytesOffset]!;
+    this.#framesEnd = this.#header[Header.ByteLength]!;
+    this.#chunkEnd = 0;
+    return this.#end > 0;
+  }
+
+  #data(record: number): Buffer {
+    const begin = this.#index[record]!;
+    const end = begin + this.#index[record + Word.Length]!;
+    if (end > this.#chunkEnd) this.#copyFrom(begin, Math.max(end, Math.min(begin + CHUNK_BYTES, this.#framesEnd)));
+    return this.#chunk.subarray(begin - this.#chunkBegin, end - this.#chunkBegin);
+  }
+
+  #copyFrom(begin: number, end: number): void {
+    this.#chunk = Buffer.allocUnsafeSlow(end - begin);
+    this.#memory.copy(this.#chunk, 0, this.#frames + begin, this.#frames + end);
+    this.#chunkBegin = begin;
+    this.#chunkEnd = end;
+  }
+}

@@ -1,0 +1,59 @@
+/** The network interfaces of a namespace. Those of the process's own need no privilege. */
+import { constants } from 'node:os';
+import { NetringError } from '../errors/errors';
+import { native, type NativeInterface } from '../native';
+import { checkNamespace, nativeNamespace, type NamespaceOptions } from './network-namespace';
+
+/** RFC 2863; linux/if.h numbers them in this order. */
+const OPER_STATES = ['unknown', 'not-present', 'down', 'lower-layer-down', 'testing', 'dormant', 'up'] as const;
+export type OperState = (typeof OPER_STATES)[number];
+
+/** One interface: its index, MTU in bytes, speed in Mbit/s (0 unknown), queues, and what goes through it. */
+export interface InterfaceInfo extends Omit<NativeInterface, 'operState'> {
+  /** What the driver says of the link. Many that never say are `unknown` and work: `up` and `carrier` count. */
+  operState: OperState;
+  /** The bits of `flags` that are set, by name: `up`, `broadcast`, `running`, `lower-up`. */
+  flagNames: string[];
+  /** Administratively up and with a carrier: frames can pass. */
+  up: boolean;
+  /** A capture on it sees every frame once: the copy of the sender's side is left out. */
+  loopback: boolean;
+}
+
+/** IFF_* of linux/if.h, from bit 0 on. */
+const FLAGS = (
+  'up broadcast debug loopback point-to-point no-trailers running no-arp promiscuous all-multicast ' +
+  'master slave multicast port-select auto-media dynamic lower-up dormant echo'
+).split(' ');
+const IFF_UP = 1 << 0;
+const IFF_LOOPBACK = 1 << 3;
+
+/**
+ * All interfaces, in the kernel's order. Throws `NetringError`: `Io` when the kernel refuses to tell, `InterfaceNotFound` / `PermissionDenied` for a
+ * namespace that is not there or may not be entered.
+ */
+export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
+  return native()
+    .interfaces(nativeNamespace(checkNamespace(options.netns ?? '')))
+    .map((entry) => ({
+      ...entry,
+      operState: OPER_STATES[entry.operState] ?? 'unknown',
+      flagNames: FLAGS.filter((_, bit) => (entry.flags & (1 << bit)) !== 0),
+      up: (entry.flags & IFF_UP) !== 0 && entry.carrier,
+      loopback: (entry.flags & IFF_LOOPBACK) !== 0,
+    }));
+}
+
+/** The interface of that name. Throws `NetringError` kind `InterfaceNotFound`. */
+export function interfaceInfo(name: string, options: NamespaceOptions = {}): InterfaceInfo {
+  if (typeof name !== 'string') throw new TypeError(`the interface name must be a string, got ${typeof name}`);
+  const found = interfaces(options).find((entry) => entry.name === name);
+  if (found === undefined)
+    throw NetringError.fromNative({
+      errno: constants.errno.ENODEV,
+      step: 'if_nametoindex',
+      interface: name,
+      detail: String(options.netns ?? ''),
+    });
+  return found;
+}
