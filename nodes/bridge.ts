@@ -4,7 +4,7 @@ import { Bridge } from '../src/bridge/bridge';
 import { interfaceInfo } from '../src/interfaces/interfaces';
 import { settingsFromFlow } from '../src/options/flow';
 import { registerAdminRoutes } from './runtime/admin';
-import { BridgeController } from './runtime/bridge-controller';
+import { BridgeController } from './runtime/bridge/bridge-controller';
 import { isWired, logOf, sendTo, settle, standStill, statusSetter, type FlowNode } from './runtime/flow-node';
 
 const OUTPUTS = { aToB: 0, bToA: 1, statistics: 2 } as const;

@@ -5,7 +5,7 @@ import { Capture } from '../src/capture/capture';
 import { settingsFromFlow } from '../src/options/flow';
 import type { CaptureOptions } from '../src/options/generated/builders';
 import { registerAdminRoutes } from './runtime/admin';
-import { CaptureController } from './runtime/capture-controller';
+import { CaptureController } from './runtime/capture/capture-controller';
 import { isWired, logOf, sendTo, settle, standStill, statusSetter, type FlowNode } from './runtime/flow-node';
 
 function createController(node: FlowNode, config: NodeDef): CaptureController {

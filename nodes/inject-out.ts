@@ -7,7 +7,7 @@ import { settingsFromFlow } from '../src/options/flow';
 import type { InjectorOptions } from '../src/options/generated/builders';
 import { registerAdminRoutes } from './runtime/admin';
 import { guarded, isWired, logOf, settle, standStill, statusSetter, type FlowNode } from './runtime/flow-node';
-import { InjectController } from './runtime/inject-controller';
+import { InjectController } from './runtime/inject/inject-controller';
 
 function openInjector(options: InjectorOptions): AsyncInjector {
   const injector = Injector.builder(options).build();

@@ -7,8 +7,8 @@ import type { XdpOptions } from '../src/options/generated/builders';
 import { XdpSocket } from '../src/xdp/xdp-socket';
 import { registerAdminRoutes } from './runtime/admin';
 import { guarded, isWired, logOf, sendTo, settle, standStill, statusSetter, type FlowNode } from './runtime/flow-node';
-import { XdpController } from './runtime/xdp-controller';
-import { setupOf } from './runtime/xdp-setup';
+import { XdpController } from './runtime/xdp/xdp-controller';
+import { setupOf } from './runtime/xdp/xdp-setup';
 
 function openSocket(options: XdpOptions): AsyncXdpSocket {
   const socket = XdpSocket.builder(options).build();

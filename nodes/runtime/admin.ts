@@ -5,7 +5,7 @@ import { FilterError } from '../../src/filter/filter-error';
 import { interfaces } from '../../src/interfaces/interfaces';
 import { parseFilter } from '../../src/options/filter-program';
 import { shown } from './control';
-import { metricsHandler, serveOpenMetrics, type OpenHttpApi } from './metrics-route';
+import { metricsHandler, serveOpenMetrics, type OpenHttpApi } from './metrics/metrics-route';
 
 /** The part of Node-RED's API that serves requests. */
 export interface AdminApi extends OpenHttpApi {

@@ -4,15 +4,15 @@ import type { SentAccount } from '../../src/ledger';
 import type { Row } from '../../src/metrics/book';
 import type { FullPolicy, InputForm } from '../../src/options/values';
 import type { Pacer } from '../../src/replay/pacer';
-import { framesOfFile } from './capture-file';
+import { framesOfFile } from './capture/capture-file';
 import type { Clock } from './clock';
 import type { Message } from './control';
 import type { FrameSink } from './frame-sink';
 import { framesOf } from './frames';
-import type { InjectMeter } from './inject-meter';
-import { Job, JobQueue, type InjectReport } from './inject-queue';
-import { InjectSender } from './inject-sender';
-import { sendingNodes, sendingRow, type Counted } from './node-metrics';
+import type { InjectMeter } from './inject/inject-meter';
+import { Job, JobQueue, type InjectReport } from './inject/inject-queue';
+import { InjectSender } from './inject/inject-sender';
+import { sendingNodes, sendingRow, type Counted } from './metrics/node-metrics';
 
 export interface SendingSettings {
   interface: string;

@@ -1,7 +1,7 @@
 /** The bridge node in a flow; what passes is judged at the far ends of its cables, by other programs. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BridgeReport } from '../../nodes/runtime/bridge-ledger';
+import type { BridgeReport } from '../../nodes/runtime/bridge/bridge-ledger';
 import { isPacketBatch, type PacketBatch } from '../../src/batches/batch';
 import { BridgeLab, CLIENT, ICMP, SERVER } from '../support/bridge-lab';
 import { linkExists, promiscuity } from '../support/lab';

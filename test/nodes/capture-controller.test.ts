@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { CaptureController, type CaptureHost } from '../../nodes/runtime/capture-controller';
-import type { CaptureMessage } from '../../nodes/runtime/capture-output';
-import type { CaptureSource } from '../../nodes/runtime/capture-session';
-import type { StatisticsReport } from '../../nodes/runtime/ledger';
+import { CaptureController, type CaptureHost } from '../../nodes/runtime/capture/capture-controller';
+import type { CaptureMessage } from '../../nodes/runtime/capture/capture-output';
+import type { CaptureSource } from '../../nodes/runtime/capture/capture-session';
+import type { StatisticsReport } from '../../nodes/runtime/capture/capture-ledger';
 import { PacketBatch } from '../../src/batches/batch';
 import { NetringError } from '../../src/errors/errors';
 import type { Filter } from '../../src/options/filter-program';

@@ -5,12 +5,12 @@ import bridge from '../../nodes/bridge';
 import captureIn from '../../nodes/capture-in';
 import injectOut from '../../nodes/inject-out';
 import xdp from '../../nodes/xdp';
-import type { BridgeReport } from '../../nodes/runtime/bridge-ledger';
-import type { BridgeMessage } from '../../nodes/runtime/bridge-messages';
-import type { RingInfo } from '../../nodes/runtime/capture-output';
-import type { InjectReport } from '../../nodes/runtime/inject-queue';
-import type { StatisticsReport } from '../../nodes/runtime/ledger';
-import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
+import type { BridgeReport } from '../../nodes/runtime/bridge/bridge-ledger';
+import type { BridgeMessage } from '../../nodes/runtime/bridge/bridge-messages';
+import type { RingInfo } from '../../nodes/runtime/capture/capture-output';
+import type { InjectReport } from '../../nodes/runtime/inject/inject-queue';
+import type { StatisticsReport } from '../../nodes/runtime/capture/capture-ledger';
+import type { XdpReport } from '../../nodes/runtime/xdp/xdp-ledger';
 import type { OwnedPacket } from '../../src/batches/packet';
 import { until } from '../support/wait';
 

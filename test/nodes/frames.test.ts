@@ -1,7 +1,7 @@
 /** What inject-out takes as frames, values from the sandbox of a function node included. */
 import assert from 'node:assert/strict';
 import { runInNewContext } from 'node:vm';
-import { framesOfFile } from '../../nodes/runtime/capture-file';
+import { framesOfFile } from '../../nodes/runtime/capture/capture-file';
 import { framesOf, type Frames, type Input } from '../../nodes/runtime/frames';
 import { isPacketBatch, PacketBatch } from '../../src/batches/batch';
 import { numberedFrame, pcapFile } from '../support/witness';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { AsyncCapture } from '../../src/async/async-capture';
 import { PacketBatch } from '../../src/batches/batch';
 import { Capture } from '../../src/capture/capture';
-import { MESSAGE_BYTES } from '../../nodes/runtime/inject-queue';
+import { MESSAGE_BYTES } from '../../nodes/runtime/inject/inject-queue';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
 import { until, within } from '../support/wait';

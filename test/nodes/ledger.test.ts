@@ -1,7 +1,7 @@
 /** What the nodes tell under overload adds up to what the kernel counted at the other end of the cable, and so do their metrics. */
 import assert from 'node:assert/strict';
 import { metricsText } from '@netring/node-red';
-import type { InjectStatistics } from '../../nodes/runtime/inject-meter';
+import type { InjectStatistics } from '../../nodes/runtime/inject/inject-meter';
 import { kernelCount, Lab, type Wire } from '../support/lab';
 import { needsParser, scraped, seriesOf } from '../support/scrape';
 import { needsXdp } from '../support/skip';

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import type { CaptureMessage } from '../../nodes/runtime/capture-output';
-import type { CaptureCounters } from '../../nodes/runtime/ledger';
-import { XdpController, type XdpHost, type XdpSource } from '../../nodes/runtime/xdp-controller';
-import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
-import { setupOf, type XdpNodeSetup } from '../../nodes/runtime/xdp-setup';
+import type { CaptureMessage } from '../../nodes/runtime/capture/capture-output';
+import type { CaptureCounters } from '../../nodes/runtime/capture/capture-ledger';
+import { XdpController, type XdpHost, type XdpSource } from '../../nodes/runtime/xdp/xdp-controller';
+import type { XdpReport } from '../../nodes/runtime/xdp/xdp-ledger';
+import { setupOf, type XdpNodeSetup } from '../../nodes/runtime/xdp/xdp-setup';
 import type { AsyncSendOptions, SendReport } from '../../src/async/send-loop';
 import { PacketBatch } from '../../src/batches/batch';
 import { NetringError } from '../../src/errors/errors';

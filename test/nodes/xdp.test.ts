@@ -1,7 +1,7 @@
 /** The xdp node in a flow, on virtual cables; frames come from, and are judged by, processes that are not ours. */
 import assert from 'node:assert/strict';
 import type { Context } from 'mocha';
-import type { XdpReport } from '../../nodes/runtime/xdp-ledger';
+import type { XdpReport } from '../../nodes/runtime/xdp/xdp-ledger';
 import { isPacketBatch, PacketBatch } from '../../src/batches/batch';
 import type { DecodedPacketObject } from '../../src/decode/decode';
 import type { OwnedPacket } from '../../src/batches/packet';

@@ -1,6 +1,6 @@
 /** The memory of a flow's batches: dropped ones cost nothing for ever, hoarded ones stop the capture at its limit, kept bytes stay. */
 import assert from 'node:assert/strict';
-import type { StatisticsReport } from '../../nodes/runtime/ledger';
+import type { StatisticsReport } from '../../nodes/runtime/capture/capture-ledger';
 import { Lab, type Wire } from '../support/lab';
 import { NodeRed } from '../support/node-red';
 import { footprint } from '../support/process';

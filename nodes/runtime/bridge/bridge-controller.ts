@@ -1,23 +1,23 @@
 /** A bridge node without Node-RED: opens the bridge, keeps it open, hands out what the flow is to see, takes its answers, and says how it is. */
-import type { PacketBatch } from '../../src/batches/batch';
-import type { BridgePort } from '../../src/bridge/bridge';
-import type { BridgeAnswer, BridgeAudience } from '../../src/bridge/bridge-feed';
-import type { BridgeStats } from '../../src/bridge/bridge-stats';
-import { NetringError } from '../../src/errors/errors';
-import { parseFilter, type BpfInsn, type Filter } from '../../src/options/filter-program';
-import { BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection, type BridgeMode, type TapMode } from '../../src/options/values';
+import type { PacketBatch } from '../../../src/batches/batch';
+import type { BridgePort } from '../../../src/bridge/bridge';
+import type { BridgeAnswer, BridgeAudience } from '../../../src/bridge/bridge-feed';
+import type { BridgeStats } from '../../../src/bridge/bridge-stats';
+import { NetringError } from '../../../src/errors/errors';
+import { parseFilter, type BpfInsn, type Filter } from '../../../src/options/filter-program';
+import { BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection, type BridgeMode, type TapMode } from '../../../src/options/values';
 import { BridgeLedger, BridgeRateMeter, SIDES, sideOf, type BridgeReport, type DirectionReport, type Side } from './bridge-ledger';
 import { answerOf, bridgeMessage, sideOfMessage, tokenOf, type BridgeMessage } from './bridge-messages';
-import { systemClock, type Clock } from './clock';
-import { actionOf, isControl, shown, type Message } from './control';
-import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
-import { bridgeNodes, type Counted } from './node-metrics';
-import type { Row } from '../../src/metrics/book';
-import { QuietLog, type Log } from './log';
-import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
-import { Retry } from './retry';
-import { Sequence } from './sequence';
-import { Ticker } from './ticker';
+import { systemClock, type Clock } from '../clock';
+import { actionOf, isControl, shown, type Message } from '../control';
+import { defaultRouteError, ROUTE_INTERVAL_MS } from '../default-route';
+import { bridgeNodes, type Counted } from '../metrics/node-metrics';
+import type { Row } from '../../../src/metrics/book';
+import { QuietLog, type Log } from '../log';
+import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from '../node-status';
+import { Retry } from '../retry';
+import { Sequence } from '../sequence';
+import { Ticker } from '../ticker';
 
 export interface BridgeNodeSetup {
   interfaceA: string;

@@ -1,10 +1,10 @@
 /** Batches of a bridge as messages, and messages that answer them. */
-import { isPacketBatch, type FrameLike, type PacketBatch } from '../../src/batches/batch';
-import type { BridgeAnswer } from '../../src/bridge/bridge-feed';
-import type { BridgeAction, BridgeDirection } from '../../src/options/values';
-import { ringInfo, type CaptureMessage, type LossesSince } from './capture-output';
+import { isPacketBatch, type FrameLike, type PacketBatch } from '../../../src/batches/batch';
+import type { BridgeAnswer } from '../../../src/bridge/bridge-feed';
+import type { BridgeAction, BridgeDirection } from '../../../src/options/values';
+import { ringInfo, type CaptureMessage, type LossesSince } from '../capture/capture-output';
 import type { Side } from './bridge-ledger';
-import { shown, type Message } from './control';
+import { shown, type Message } from '../control';
 
 export interface BridgeMessage extends CaptureMessage {
   /** Plain, so that it survives cloning. Without a token there is nothing to send back. */

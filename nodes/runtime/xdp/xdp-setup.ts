@@ -1,7 +1,7 @@
 /** What an xdp node's properties come to. */
-import { parseFilter, XDP_FILTER } from '../../src/options/filter-program';
-import type { XdpNodeSettings, XdpOptions } from '../../src/options/generated/builders';
-import type { InputForm, OutputForm } from '../../src/options/values';
+import { parseFilter, XDP_FILTER } from '../../../src/options/filter-program';
+import type { XdpNodeSettings, XdpOptions } from '../../../src/options/generated/builders';
+import type { InputForm, OutputForm } from '../../../src/options/values';
 
 export interface XdpNodeSetup {
   interface: string;

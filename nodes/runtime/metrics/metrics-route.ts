@@ -1,7 +1,7 @@
 /** The metrics over HTTP: with the admin API behind a permission, and openly beside the HTTP-in nodes when settings.js says so. */
 import type { Request, RequestHandler, Response } from 'express';
-import { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from '../../src/metrics/text';
-import { shown } from './control';
+import { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from '../../../src/metrics/text';
+import { shown } from '../control';
 import './node-metrics';
 
 /** The part of Node-RED's API that serves HTTP-in nodes. */

@@ -1,8 +1,8 @@
 /** The books of an inject-out node: totals since deploy. */
-import type { SentAccount } from '../../src/ledger';
-import type { Clock } from './clock';
+import type { SentAccount } from '../../../src/ledger';
+import type { Clock } from '../clock';
 import type { InjectReport } from './inject-queue';
-import { shortCount, statusOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
+import { shortCount, statusOf, warningStatus, type NodeState, type NodeStatus } from '../node-status';
 
 /** Answer to the control message `stats`. */
 export interface InjectStatistics extends InjectReport {

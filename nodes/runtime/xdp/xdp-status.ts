@@ -1,9 +1,9 @@
 /** What stands under an xdp node that is up. */
-import type { OutputForm } from '../../src/options/values';
-import { PACKET_FORM_LIMIT } from './capture-output';
-import { lossesOf, type InjectRates } from './inject-meter';
-import type { Rates } from './ledger';
-import { shortCount, statusOf, warningStatus, type NodeStatus } from './node-status';
+import type { OutputForm } from '../../../src/options/values';
+import { PACKET_FORM_LIMIT } from '../capture/capture-output';
+import { lossesOf, type InjectRates } from '../inject/inject-meter';
+import type { Rates } from '../capture/capture-ledger';
+import { shortCount, statusOf, warningStatus, type NodeStatus } from '../node-status';
 
 /** The way that frames take between the device and the socket. */
 export interface XdpPath {

@@ -1,5 +1,5 @@
 /** Messages of an inject-out node on their way to the kernel: one after the other, each answered once. */
-import type { Frames } from './frames';
+import type { Frames } from '../frames';
 
 /** Payload of a report. The three counts add up to the frames of the input. */
 export interface InjectReport {

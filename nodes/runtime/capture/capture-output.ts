@@ -1,8 +1,8 @@
 /** The forms in which a capture-in node sends packets. */
-import type { PacketBatch } from '../../src/batches/batch';
-import type { OutputForm } from '../../src/options/values';
-import type { OwnedPacket, Timestamp } from '../../src/batches/packet';
-import type { Message } from './control';
+import type { PacketBatch } from '../../../src/batches/batch';
+import type { OutputForm } from '../../../src/options/values';
+import type { OwnedPacket, Timestamp } from '../../../src/batches/packet';
+import type { Message } from '../control';
 
 /** What a message tells about the packets it carries. The `drops` and `freezes` of all messages add up to those of the statistics. */
 export interface RingInfo {

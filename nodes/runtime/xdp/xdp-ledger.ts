@@ -1,6 +1,6 @@
 /** The books of an xdp node: totals since deploy, whatever the number of sockets it took. */
-import type { XdpStats } from '../../src/xdp/xdp-stats';
-import { Ledger, type CaptureCounters, type StatisticsReport, type Totals } from './ledger';
+import type { XdpStats } from '../../../src/xdp/xdp-stats';
+import { Ledger, type CaptureCounters, type StatisticsReport, type Totals } from '../capture/capture-ledger';
 
 /** The kernel's own counters of AF_XDP sockets, under its names: see `XdpStats`. */
 export type KernelCounters = Omit<XdpStats, 'dropped' | 'since' | 'toString'>;

@@ -1,7 +1,7 @@
 /** The books of a capture-in node: totals since deploy, whatever the number of captures it took. */
-import { receivedAccount } from '../../src/ledger';
-import type { CaptureStats } from '../../src/capture/capture-stats';
-import type { NodeState } from './node-status';
+import { receivedAccount } from '../../../src/ledger';
+import type { CaptureStats } from '../../../src/capture/capture-stats';
+import type { NodeState } from '../node-status';
 
 export interface Totals {
   /** Delivered packets and the sum of their lengths on the wire. */

@@ -1,11 +1,11 @@
 /** Sends the frames of queued messages: in order, at the pace that is set, a bounded number a turn of the event loop. */
-import type { SendReport } from '../../src/async/send-loop';
-import type { PacketBatch } from '../../src/batches/batch';
-import { NetringError } from '../../src/errors/errors';
-import type { FullPolicy } from '../../src/options/values';
-import type { Pacer } from '../../src/replay/pacer';
-import type { Clock } from './clock';
-import type { FrameSink } from './frame-sink';
+import type { SendReport } from '../../../src/async/send-loop';
+import type { PacketBatch } from '../../../src/batches/batch';
+import { NetringError } from '../../../src/errors/errors';
+import type { FullPolicy } from '../../../src/options/values';
+import type { Pacer } from '../../../src/replay/pacer';
+import type { Clock } from '../clock';
+import type { FrameSink } from '../frame-sink';
 import type { InjectMeter } from './inject-meter';
 import type { Job, JobQueue } from './inject-queue';
 

@@ -1,19 +1,19 @@
 /** An inject-out node without Node-RED: opens the injector, keeps it open, sends what comes, answers every message, and says how it is. */
-import { NetringError } from '../../src/errors/errors';
-import type { FullPolicy, InputForm, Pacing } from '../../src/options/values';
-import { Pacer } from '../../src/replay/pacer';
-import { systemClock, type Clock } from './clock';
-import { actionOf, isControl, type Message } from './control';
-import { defaultRouteError, ROUTE_INTERVAL_MS } from './default-route';
-import type { FrameSink } from './frame-sink';
+import { NetringError } from '../../../src/errors/errors';
+import type { FullPolicy, InputForm, Pacing } from '../../../src/options/values';
+import { Pacer } from '../../../src/replay/pacer';
+import { systemClock, type Clock } from '../clock';
+import { actionOf, isControl, type Message } from '../control';
+import { defaultRouteError, ROUTE_INTERVAL_MS } from '../default-route';
+import type { FrameSink } from '../frame-sink';
 import { InjectMeter, type InjectStatistics } from './inject-meter';
 import type { InjectReport } from './inject-queue';
-import { QuietLog, type Log } from './log';
-import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from './node-status';
-import { Retry } from './retry';
-import { Sending } from './sending';
-import { Sequence } from './sequence';
-import { Ticker } from './ticker';
+import { QuietLog, type Log } from '../log';
+import { statusOf, StatusLine, troubleOf, type NodeState, type NodeStatus } from '../node-status';
+import { Retry } from '../retry';
+import { Sending } from '../sending';
+import { Sequence } from '../sequence';
+import { Ticker } from '../ticker';
 
 export interface InjectNodeSettings {
   interface: string;

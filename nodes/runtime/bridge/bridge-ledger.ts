@@ -1,7 +1,7 @@
 /** The books of a bridge node: totals since deploy, whatever the number of bridges it took, and rates. */
-import { combine, type BridgeDirectionStats, type BridgeStats } from '../../src/bridge/bridge-stats';
-import type { BridgeDirection } from '../../src/options/values';
-import type { NodeState } from './node-status';
+import { combine, type BridgeDirectionStats, type BridgeStats } from '../../../src/bridge/bridge-stats';
+import type { BridgeDirection } from '../../../src/options/values';
+import type { NodeState } from '../node-status';
 
 /** What one direction has counted since deploy: see `BridgeDirectionStats`. */
 export interface DirectionTotals {

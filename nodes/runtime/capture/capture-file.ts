@@ -1,11 +1,11 @@
 /** The frames of a capture file that came as a payload. */
 import { isUint8Array } from 'node:util/types';
-import { batchLinkType, type PacketBatch } from '../../src/batches/batch';
-import { NetringError } from '../../src/errors/errors';
-import { isEthernet } from '../../src/interfaces/link-types';
-import { readCaptureFile } from '../../src/pcap/file-reader';
-import { shown } from './control';
-import { BatchFrames, type Input } from './frames';
+import { batchLinkType, type PacketBatch } from '../../../src/batches/batch';
+import { NetringError } from '../../../src/errors/errors';
+import { isEthernet } from '../../../src/interfaces/link-types';
+import { readCaptureFile } from '../../../src/pcap/file-reader';
+import { shown } from '../control';
+import { BatchFrames, type Input } from '../frames';
 
 /** The frames of a pcap or pcapng file. What cannot be read or is not Ethernet is a problem; the rest still goes. */
 export function framesOfFile(payload: unknown): Input {

@@ -1,8 +1,8 @@
 /** What the nodes count between the rings and the flow. Metrics of the handles themselves are the library's. */
-import type { SentAccount } from '../../src/ledger';
-import { Book, type Row } from '../../src/metrics/book';
-import { counter, gauge } from '../../src/metrics/books';
-import { addBook } from '../../src/metrics/families';
+import type { SentAccount } from '../../../src/ledger';
+import { Book, type Row } from '../../../src/metrics/book';
+import { counter, gauge } from '../../../src/metrics/books';
+import { addBook } from '../../../src/metrics/families';
 
 /** A part of a node that is in one of the books. */
 export interface Counted {

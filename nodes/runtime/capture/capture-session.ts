@@ -1,10 +1,10 @@
 /** One open capture of a capture-in node and the loop that drains it. */
-import type { PacketBatch } from '../../src/batches/batch';
-import { NetringError } from '../../src/errors/errors';
-import type { Filter } from '../../src/options/filter-program';
+import type { PacketBatch } from '../../../src/batches/batch';
+import { NetringError } from '../../../src/errors/errors';
+import type { Filter } from '../../../src/options/filter-program';
 import type { CaptureOutput, OutputContext } from './capture-output';
-import type { Clock } from './clock';
-import type { CaptureCounters } from './ledger';
+import type { Clock } from '../clock';
+import type { CaptureCounters } from './capture-ledger';
 
 /** What a session reads. */
 export interface PacketSource {

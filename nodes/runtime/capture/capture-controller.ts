@@ -1,19 +1,19 @@
 /** A capture-in node without Node-RED: opens the capture, keeps it open, delivers, counts, and says how it is. */
-import { checkedFilter, type Filter } from '../../src/options/filter-program';
-import type { OutputForm } from '../../src/options/values';
+import { checkedFilter, type Filter } from '../../../src/options/filter-program';
+import type { OutputForm } from '../../../src/options/values';
 import { createOutput, PACKET_FORM_LIMIT, type CaptureMessage, type CaptureOutput, type OutputContext } from './capture-output';
 import { CaptureSession, type CaptureSource } from './capture-session';
-import { systemClock, type Clock } from './clock';
-import { actionOf, isControl, shown, type Message } from './control';
-import { NetringError } from '../../src/errors/errors';
-import { Ledger, RateMeter, type StatisticsReport, type Totals } from './ledger';
-import { receivingNodes, type Counted } from './node-metrics';
-import type { Row } from '../../src/metrics/book';
-import { QuietLog, type Log } from './log';
-import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from './node-status';
-import { Retry } from './retry';
-import { Sequence } from './sequence';
-import { Ticker } from './ticker';
+import { systemClock, type Clock } from '../clock';
+import { actionOf, isControl, shown, type Message } from '../control';
+import { NetringError } from '../../../src/errors/errors';
+import { Ledger, RateMeter, type StatisticsReport, type Totals } from './capture-ledger';
+import { receivingNodes, type Counted } from '../metrics/node-metrics';
+import type { Row } from '../../../src/metrics/book';
+import { QuietLog, type Log } from '../log';
+import { shortCount, statusOf, StatusLine, troubleOf, warningStatus, type NodeState, type NodeStatus } from '../node-status';
+import { Retry } from '../retry';
+import { Sequence } from '../sequence';
+import { Ticker } from '../ticker';
 
 export interface CaptureNodeSettings {
   interface: string;
