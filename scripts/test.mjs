@@ -7,12 +7,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, compileTests } from './lib/build.mjs';
-import { lintChecks } from './lib/lint.mjs';
 import { runSuite } from './lib/mocha.mjs';
 import { buildNative, makePrebuilt } from './lib/native.mjs';
 import { runNativeTests } from './lib/native-tests.mjs';
 import { ensurePackages } from './lib/packages.mjs';
-import { main, root } from './lib/run.mjs';
+import { main, root, runIdle } from './lib/run.mjs';
 import { DEFAULT_RUNTIME, installRuntimes, plan } from './lib/suites.mjs';
 import { installPrograms } from './lib/system.mjs';
 import { Tally, seconds } from './lib/tally.mjs';
@@ -28,13 +27,23 @@ async function everything() {
       await build();
       await compileTests();
     }),
+    installRuntimes(),
   ]);
-  await Promise.all(lintChecks().map(([title, body]) => tally.check(title, body)));
-  await Promise.all([nativeTests(), installRuntimes()]);
-  if (built.includes(false)) return console.log('\nThe other suites need a build that works.');
+  // The suites wait more than they work: meanwhile the processors check and compile.
+  const meanwhile = Promise.all([
+    tally.check('formatters and linters find nothing', () => runIdle('lint.mjs')),
+    tally.check('the tests of the native core compile', () => runIdle('build-native.mjs', '--tests')),
+  ]);
+  if (built.includes(false)) {
+    await meanwhile;
+    return console.log('\nThe other suites need a build that works.');
+  }
   await tally.check('the prebuilt binary asks no more of a system than Node.js 20 does', () => makePrebuilt());
-  const { alone, lanes } = plan();
-  await inTurn(alone);
+  const { first, quiet, lanes } = plan();
+  await inTurn(first);
+  await meanwhile;
+  await nativeTests();
+  await inTurn(quiet);
   // What they print is held back until they end: it would be mixed up.
   await Promise.all(lanes.map((lane) => inTurn(lane, { capture: true })));
 }

@@ -42,7 +42,10 @@ async function clangTidy() {
   const version = outputOf(tidy, ['--version']) ?? '';
   const good = new Memory('clang-tidy');
   const shared = [version, readFileSync(join(root, '.clang-tidy')), ...native(/\.h$/).map((path) => readFileSync(path))];
-  const sources = native(/\/(core|addon|sandbox)\/[^/]*\.cc$/).map((path) => ({ path, key: hashOf(path, readFileSync(path), ...shared) }));
+  const sources = native(/\/native\/(core|addon|sandbox)\/.*\.cc$/).map((path) => ({
+    path,
+    key: hashOf(path, readFileSync(path), ...shared),
+  }));
   const findings = await inParallel(
     sources.filter(({ key }) => !good.has(key)),
     async ({ path, key }) => {

@@ -33,14 +33,20 @@ const ENVIRONMENT = {
 };
 const LIMIT_S = 120;
 
+const programs = (filter) => filesBelow(join(root, 'native', 'test'), (path) => path.endsWith('.cc') && basename(path).includes(filter));
+
+/** Compiles all of it, so that `runNativeTests` finds it done. */
+export async function compileNativeTests() {
+  if (which('g++') === null) return;
+  for (const program of programs('')) await link(program);
+}
+
 /** Runs the programs whose name contains `filter`. Resolves to `{ passed, failed, skipped }`. */
 export async function runNativeTests(filter = '') {
   const result = { passed: 0, failed: [], skipped: [] };
-  const programs = filesBelow(join(root, 'native', 'test'), (path) => path.endsWith('.cc') && basename(path).includes(filter));
   const obstacle = which('g++') === null ? 'missing here: g++' : namespaceObstacle();
   if (obstacle !== null) return { ...result, skipped: [{ title: 'all of it', reason: obstacle }] };
-  mkdirSync(folder, { recursive: true });
-  for (const program of programs) {
+  for (const program of programs(filter)) {
     const name = basename(program, '.cc');
     try {
       await runProgram(name, await link(program), result);
@@ -71,6 +77,7 @@ async function runProgram(name, file, result) {
 
 async function link(program) {
   const sanitizer = SANITIZERS[program.endsWith('_threads.cc') ? 'thread' : 'address'];
+  mkdirSync(folder, { recursive: true });
   const sources = [program, ...filesBelow(join(root, 'native', 'core'), (path) => path.endsWith('.cc'))];
   const objects = await inParallel(sources, (source) => compile(source, sanitizer));
   const file = join(folder, hashOf(...objects));

@@ -33,6 +33,17 @@ export function run(command, args, { cwd = root, env = process.env, capture = fa
   });
 }
 
+/**
+ * Runs a script of this house with what the processor has left over (SCHED_IDLE, which all that it starts inherits): anything else that wants to
+ * run goes first, at once. Rejects with what it printed when it fails.
+ */
+export async function runIdle(script, ...args) {
+  const idle = which('chrt') === null ? [] : ['chrt', '--idle', '0'];
+  const [command, ...rest] = [...idle, process.execPath, join(root, 'scripts', script), ...args];
+  const { code, output } = await run(command, rest, { capture: true, mayFail: true });
+  if (code !== 0) throw new Problem(output.trimEnd());
+}
+
 /** The output of a short command, or null when it fails or does not exist. */
 export function output(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });

@@ -20,14 +20,15 @@ export const DEFAULT_RUNTIME = 'node20-nodered4';
 /**
  * Suites are the folders of test/ with *.test.ts in them, in this order, then by name. `needs` are programs without which a suite is skipped;
  * `exit`: Node-RED leaves timers behind, so mocha has to end the process. Elsewhere a process that does not end by itself has leaked a handle.
- * `beside`: it waits more than it works, and may run while one under another runtime does.
+ * `beside`: it waits more than it works, and may run while one under another runtime does. `quiet`: it measures memory or time, and has the machine to
+ * itself.
  */
 const SUITES = {
   unit: {},
   smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
   traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping', 'curl', 'python3'] },
   nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
-  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true },
+  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, quiet: true },
   browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
   package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },
@@ -42,11 +43,11 @@ export function suites() {
   return [...known.filter((name) => present.includes(name)), ...present.filter((name) => !known.includes(name)).sort()];
 }
 
-export const suite = (name) => ({ needs: [], exit: false, beside: false, ...SUITES[name] });
+export const suite = (name) => ({ needs: [], exit: false, beside: false, quiet: false, ...SUITES[name] });
 
 /**
- * Every pair of suite and runtime that `npm test` runs: those of `alone` one after the other, then the `lanes`, one for each runtime, beside each
- * other.
+ * Every pair of suite and runtime that `npm test` runs: the `first` one after the other while the processors' spare time goes to something else, then
+ * the `quiet`, then the `lanes`, one for each runtime, beside each other.
  */
 export function plan() {
   const names = suites();
@@ -54,8 +55,10 @@ export function plan() {
     names.filter((name) => only === null || only.includes(name)).map((name) => ({ suite: name, runtime })),
   );
   const beside = (entry) => suite(entry.suite).beside;
+  const quiet = (entry) => suite(entry.suite).quiet;
   return {
-    alone: all.flat().filter((entry) => !beside(entry)),
+    first: all.flat().filter((entry) => !beside(entry) && !quiet(entry)),
+    quiet: all.flat().filter(quiet),
     lanes: all.map((entries) => entries.filter(beside)).filter((lane) => lane.length > 0),
   };
 }

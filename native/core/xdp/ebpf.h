@@ -39,6 +39,7 @@ constexpr bpf_insn insn_mov32(EbpfRegister dst, EbpfRegister src) { return insn_
 
 // 64-bit arithmetic, for pointers.
 constexpr bpf_insn insn_add_imm(EbpfRegister dst, uint32_t imm) {
+  // NOLINTNEXTLINE(misc-redundant-expression): each is a field, and several are 0.
   return make_insn(BPF_ALU64 | BPF_ADD | BPF_K, dst, kR0, 0, static_cast<int32_t>(imm));
 }
 constexpr bpf_insn insn_alu(unsigned op, EbpfRegister dst, EbpfRegister src) {
@@ -65,6 +66,7 @@ constexpr bpf_insn insn_st_imm(unsigned size, EbpfRegister dst, int off, int32_t
 
 // The address of a map, which the kernel puts in place of the descriptor: one instruction of two slots.
 constexpr std::array<bpf_insn, 2> insn_ld_map_fd(EbpfRegister dst, int fd) {
+  // NOLINTNEXTLINE(misc-redundant-expression): each is a field, and several are 0.
   bpf_insn first = make_insn(BPF_LD | BPF_DW | BPF_IMM, dst, kR0, 0, fd);
   first.src_reg = BPF_PSEUDO_MAP_FD;
   return {first, bpf_insn{}};

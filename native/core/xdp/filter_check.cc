@@ -10,6 +10,7 @@ namespace netring {
 
 namespace {
 
+// NOLINTBEGIN(misc-redundant-expression): each is a field, and several are 0.
 constexpr uint16_t kCodes[] = {BPF_LD | BPF_W | BPF_ABS,
                                BPF_LD | BPF_H | BPF_ABS,
                                BPF_LD | BPF_B | BPF_ABS,
@@ -59,6 +60,7 @@ constexpr uint16_t kCodes[] = {BPF_LD | BPF_W | BPF_ABS,
                                BPF_JMP | BPF_JSET | BPF_X,
                                BPF_RET | BPF_K,
                                BPF_RET | BPF_A};
+// NOLINTEND(misc-redundant-expression)
 
 // `rest` is how many instructions follow.
 bool is_valid(const sock_filter& insn, size_t rest) {
