@@ -66,20 +66,31 @@ export interface ForwardedAccount {
   readonly waiting: number;
 }
 
+/** The books of what receives. */
 export interface CaptureLedger {
+  /** Frames that came to it. */
   readonly received: ReceivedAccount;
 }
+/** The books of what sends. */
 export interface InjectorLedger {
+  /** Frames that were given to it. */
   readonly sent: SentAccount;
 }
+/** The books of what receives and sends. */
 export interface XdpLedger {
+  /** Frames that came to it. */
   readonly received: ReceivedAccount;
+  /** Frames that were given to it. */
   readonly sent: SentAccount;
 }
+/** The books of a bridge, one account a direction. */
 export interface BridgeLedger {
+  /** What came in on port A. */
   readonly aToB: ForwardedAccount;
+  /** What came in on port B. */
   readonly bToA: ForwardedAccount;
 }
+/** The books of any handle. */
 export type Ledger = CaptureLedger | InjectorLedger | XdpLedger | BridgeLedger;
 
 /** @internal What keeps the books of a handle. */

@@ -17,12 +17,15 @@ import { SendLoop, type AsyncSendOptions, type SendReport } from './send-loop';
 import type { WaitOptions } from './wait-list';
 import { XdpStream } from './xdp-stream';
 
+/** Events of `AsyncXdpSocket`. */
 export interface AsyncXdpSocketEvents {
   /** The link went down: waits for frames stay pending, what waits to be sent rejects with `ENETDOWN`. */
   down: [];
+  /** The link came back. */
   up: [];
   /** The interface was deleted: waits for frames reject once nothing is left to read, what waits to be sent rejects. */
   gone: [NetringError];
+  /** The socket has failed. Nobody needs to listen: without a listener the error rejects what waits instead. */
   error: [NetringError];
 }
 
@@ -57,6 +60,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     if (handle.sends) handle.sender().slots.reclaim();
   }
 
+  /** A socket with netring's defaults, as `XdpSocket.open`: queue 0, 4096 chunks of 4096 bytes. Throws `NetringError` as it does. */
   static open(interfaceName: string): AsyncXdpSocket {
     return new AsyncXdpSocket(XdpSocket.open(interfaceName));
   }
@@ -69,9 +73,11 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
   get interface(): string {
     return this.#handle.interface;
   }
+  /** Whether the interface is up and has a carrier. */
   get linkUp(): boolean {
     return this.#handle.linkUp;
   }
+  /** Options that were honoured only in part, or that are likely not meant. */
   get warnings(): readonly string[] {
     return this.#handle.warnings;
   }
@@ -107,6 +113,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
   get pendingCount(): number {
     return this.#handle.slots.pendingCount;
   }
+  /** Chunks for sending that are free. */
   get availableSlots(): number {
     return this.#handle.slots.availableSlots;
   }
@@ -125,12 +132,18 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     return receiving.guard;
   }
 
-  /** The next batch, borrowed: valid until its `release()` or the next reading call. */
+  /**
+   * The next batch, borrowed: valid until its `release()` or the next reading call.
+   * Rejects as `readable` does, and with `signal.reason`.
+   */
   async tryRecvBatch(options: WaitOptions = {}): Promise<PacketBatch> {
     return this.#receiving().tryRecvBatch(options, () => assertNotAdopted(this));
   }
 
-  /** The next batch, owned: one copy, valid for ever; its chunks have gone back already. */
+  /**
+   * The next batch, owned: one copy, valid for ever; its chunks have gone back already.
+   * Rejects as `readable` does, and with `signal.reason`.
+   */
   async recv(options: WaitOptions = {}): Promise<PacketBatch> {
     return this.#receiving().recv(options);
   }
@@ -213,6 +226,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     if (!this.#handle.closed) this.#handle.native.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     if (!this.#handle.closed) this.#handle.native.ref();
     return this;
@@ -224,6 +238,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     this.#close();
   }
 
+  /** `await using` closes it, as `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

@@ -24,9 +24,11 @@ export class PacketStream<S extends PacketSource = Capture> extends BatchStream 
   get capture(): AsyncCapture<S> {
     return this.#capture;
   }
+  /** As `stats` of the capture: counters since the last call of either. Packets count when the stream reads them, up to 4 batches ahead. */
   stats(): SourceStats<S> {
     return this.#capture.stats();
   }
+  /** Counters since open; readable after the stream has ended. */
   cumulativeStats(): SourceStats<S> {
     return this.#capture.cumulativeStats();
   }

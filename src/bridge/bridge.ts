@@ -6,7 +6,7 @@ import { BridgeFeed, type BridgeAnswer, type BridgeAudience } from './bridge-fee
 import { FilterRun, type BridgeFilterFunction } from './bridge-run';
 import { type BridgeStats, readBridgeStats } from './bridge-stats';
 import { NetringError } from '../errors/errors';
-import { forwardedAccount, keepLedger, type BridgeLedger, type LedgerKeeper } from '../ledger';
+import { forwardedAccount, keepLedger, type BridgeLedger } from '../ledger';
 import { ARPHRD_ETHER } from '../interfaces/link-types';
 import { bridges } from '../metrics/books';
 import { native, PortState, type NativeBridge, type NativeBridgeAudience } from '../native';
@@ -18,9 +18,11 @@ import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirect
 /** One end of a bridge. */
 export type BridgePort = 'a' | 'b';
 
+/** Events of `Bridge`. */
 export interface BridgeEvents {
   /** The link of a port went down. The other port's link is left alone; frames to this one are dropped and counted as errors. */
   down: [port: BridgePort];
+  /** The link of a port came back. */
   up: [port: BridgePort];
   /** The interface was deleted. Open a new bridge when it returns. */
   gone: [port: BridgePort, error: NetringError];
@@ -30,12 +32,17 @@ export interface BridgeEvents {
 
 /** File descriptors of the four sockets. */
 export interface BridgeHandles {
+  /** Receives on port A, what goes A to B. */
   readonly rxA: number;
+  /** Sends on port B, what goes A to B. */
   readonly txB: number;
+  /** Receives on port B, what goes B to A. */
   readonly rxB: number;
+  /** Sends on port A, what goes B to A. */
   readonly txA: number;
 }
 
+/** Sets the options of a bridge one by one; `build` opens it. */
 export class BridgeBuilder extends BridgeSetters {
   /** Opens both interfaces. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
   build(): Bridge {
@@ -65,7 +72,8 @@ export class BridgeBuilder extends BridgeSetters {
  * await bridge.run(({ data }) => (data.readUInt16BE(12) === 0x88cc ? 'drop' : 'forward'), { signal }).catch(() => undefined);
  * ```
  */
-export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, LedgerKeeper {
+export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
+  /** @internal Checked options, defaults filled in. */
   readonly settings: BridgeSettings;
   /** What was honoured only in part, and unequal MTUs. */
   readonly warnings: readonly string[];
@@ -112,6 +120,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     return new Bridge({ interfaceA, interfaceB });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: Partial<BridgeOptions> = {}): BridgeBuilder {
     return new BridgeBuilder(options);
   }
@@ -121,6 +130,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     return this.#last === undefined ? this.#handles : { rxA: -1, txB: -1, rxB: -1, txA: -1 };
   }
 
+  /** Whether frames are forwarded now: after `start`, or during `run`. */
   get running(): boolean {
     return this.#running;
   }
@@ -224,6 +234,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     this.#native.unref();
     return this;
   }
+  /** Takes `unref` back: while it runs, the bridge keeps the process alive. */
   ref(): this {
     this.#keepsAlive = true;
     this.#native.ref();
@@ -244,6 +255,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     }
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

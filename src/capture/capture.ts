@@ -16,6 +16,7 @@ import type { PacketSource } from '../traits';
 let handleOf: (capture: Capture) => CaptureHandle;
 let isOne: (value: unknown) => value is Capture;
 
+/** Sets the options of a capture one by one; `build` opens it. */
 export class CaptureBuilder extends CaptureSetters {
   /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
   build(): Capture {
@@ -59,11 +60,16 @@ export class Capture implements PacketSource, Disposable {
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), settings.pollTimeoutMs);
   }
 
-  /** A capture with netring's defaults: 256 MiB of ring, 60 ms block timeout. */
+  /**
+   * A capture with netring's defaults: 256 MiB of ring, 60 ms block timeout.
+   * Throws `NetringError`: `PermissionDenied` without CAP_NET_RAW, `InterfaceNotFound` for a name that is none, `Mmap` when there is no memory for
+   * the ring.
+   */
   static open(interfaceName: string): Capture {
     return new Capture({ interface: interfaceName });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: Partial<CaptureOptions> = {}): CaptureBuilder {
     return new CaptureBuilder(options);
   }
@@ -186,6 +192,7 @@ export class Capture implements PacketSource, Disposable {
     this.#handle.close();
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

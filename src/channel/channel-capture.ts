@@ -95,6 +95,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     if (!this.#closed) this.#interfaceName = this.#native.interfaceName;
     return this.#interfaceName;
   }
+  /** Whether the interface is up and has a carrier. */
   get linkUp(): boolean {
     return !this.#closed && this.#native.linkState === PortState.Up;
   }
@@ -193,6 +194,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     this.#native.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     this.#native.ref();
     return this;
@@ -213,10 +215,12 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     if (this.#stopped !== undefined) this.#draining.fail(this.#stopped);
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** `await using` closes it, as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();

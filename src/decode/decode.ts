@@ -16,16 +16,25 @@ import { SctpLayer, UdpLayer, type SctpFields, type UdpFields } from './udp';
 
 /** The layers of a frame as plain objects, which survive cloning and JSON. Those that the frame does not have are not there. */
 export interface PacketLayers {
+  /** The Ethernet header; not of raw IP. */
   ethernet?: EthernetFields;
   /** From the outermost on; empty without a tag. */
   vlans: VlanFields[];
+  /** The ARP packet. */
   arp?: ArpFields;
+  /** The IPv4 header. */
   ipv4?: Ipv4Fields;
+  /** The IPv6 header with its extension headers. */
   ipv6?: Ipv6Fields;
+  /** The TCP header, of a first fragment or a whole packet: the others hold none. */
   tcp?: TcpFields;
+  /** The UDP header, of a first fragment or a whole packet. */
   udp?: UdpFields;
+  /** The common header of SCTP, of a first fragment or a whole packet. */
   sctp?: SctpFields;
+  /** The ICMP header in IPv4, of a first fragment or a whole packet. */
   icmp?: IcmpFields;
+  /** The ICMPv6 header in IPv6, of a first fragment or a whole packet. */
   icmpv6?: Icmpv6Fields;
   /** EtherType behind all VLAN tags; 0 when the frame has none. */
   etherType: number;
@@ -38,7 +47,10 @@ export interface PacketLayers {
 }
 
 /** A packet object of the output form `decoded`: a packet with its layers. `payload` is a view into `data`. */
-export type DecodedPacketObject = OwnedPacket & PacketLayers & { payload: Buffer };
+export interface DecodedPacketObject extends OwnedPacket, PacketLayers {
+  /** What the innermost decoded layer carries. */
+  payload: Buffer;
+}
 
 const ETH_P_IP = 0x0800;
 const ETH_P_ARP = 0x0806;
@@ -56,17 +68,25 @@ const NO_VLANS: readonly VlanLayer[] = Object.freeze([]);
  *   if (tcp?.syn) console.log(ipv4?.source, tcp.sourcePort, tcp.options);
  */
 export class DecodedPacket {
+  /** The Ethernet header; not of raw IP. */
   declare readonly ethernet: EthernetLayer | undefined;
   /** From the outermost on; empty without a tag. */
   declare readonly vlans: readonly VlanLayer[];
+  /** The ARP packet. */
   declare readonly arp: ArpLayer | undefined;
+  /** The IPv4 header. */
   declare readonly ipv4: Ipv4Layer | undefined;
+  /** The IPv6 header with its extension headers. */
   declare readonly ipv6: Ipv6Layer | undefined;
-  /** Not of fragments behind the first, which have no such header; so are the four below. */
+  /** The TCP header, of a first fragment or a whole packet: the others hold none. */
   declare readonly tcp: TcpLayer | undefined;
+  /** The UDP header, of a first fragment or a whole packet. */
   declare readonly udp: UdpLayer | undefined;
+  /** The common header of SCTP, of a first fragment or a whole packet. */
   declare readonly sctp: SctpLayer | undefined;
+  /** The ICMP header in IPv4, of a first fragment or a whole packet. */
   declare readonly icmp: IcmpLayer | undefined;
+  /** The ICMPv6 header in IPv6, of a first fragment or a whole packet. */
   declare readonly icmpv6: Icmpv6Layer | undefined;
   /** EtherType behind all VLAN tags; 0 when the frame has none. */
   declare readonly etherType: number;
@@ -119,6 +139,7 @@ export class DecodedPacket {
     return lineOf(this, this.frame.length);
   }
 
+  /** The layers as plain objects, without the payload's bytes. */
   toJSON(): PacketLayers {
     return this.#addLayersTo({});
   }

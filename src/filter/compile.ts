@@ -14,6 +14,7 @@ import { ValueIds } from './value-ids';
 /** What the kernel takes (BPF_MAXINSNS). */
 const MAX_INSTRUCTIONS = 4096;
 
+/** What a filter expression is compiled for. */
 export interface CompileOptions {
   /**
    * What the program runs on. `socket` (default): packets of a live socket, whose outer VLAN tag the kernel has mostly taken out, so that `vlan` asks the

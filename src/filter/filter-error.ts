@@ -6,6 +6,7 @@ export class FilterError extends NetringError {
   /** Where it is wrong, counted from 1 in UTF-16 units. */
   readonly column: number;
 
+  /** @internal Thrown by `compileFilter` and whatever takes expressions. */
   constructor(column: number, problem: string, hint = '') {
     super('Config', `invalid configuration: filter column ${column}: ${problem}`, { code: 'EINVAL', option: 'filter', hint });
     this.column = column;

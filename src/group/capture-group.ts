@@ -86,6 +86,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     members.forEach((member, index) => this.#listenTo(member, index));
   }
 
+  /** Name of the interface that the group was opened on. */
   get interface(): string {
     return this.#settings.interface;
   }
@@ -128,6 +129,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     return this.#receiving.batches(() => undefined, options);
   }
 
+  /** As `batches()`. */
   [Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
     return this.batches();
   }
@@ -181,6 +183,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     if (!this.#closed) for (const member of this.#members) member.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     if (!this.#closed) for (const member of this.#members) member.ref();
     return this;
@@ -199,6 +202,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     await this.#ended;
   }
 
+  /** `await using` closes it, as `close`, and waits until the threads are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -11,6 +11,7 @@ import { resolveInjector } from '../options/validate';
 import type { PacketSink } from '../traits';
 import type { TxSlot } from '../sending/tx-slot';
 
+/** Options of the calls that send batches. */
 export interface SendOptions {
   /** Completes the checksums of captured frames whose status says that they are unfinished, in a copy. Default true. */
   fixChecksums?: boolean;
@@ -18,6 +19,7 @@ export interface SendOptions {
 
 let handleOf: (injector: Injector) => InjectorHandle;
 
+/** Sets the options of an injector one by one; `build` opens it. */
 export class InjectorBuilder extends InjectorSetters {
   /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
   build(): Injector {
@@ -59,11 +61,15 @@ export class Injector implements PacketSink, Disposable {
     keepLedger(this, this.#handle);
   }
 
-  /** An injector with netring's defaults: 256 slots of 2048 bytes. */
+  /**
+   * An injector with netring's defaults: 256 slots of 2048 bytes.
+   * Throws `NetringError`: `PermissionDenied` without CAP_NET_RAW, `InterfaceNotFound` for a name that is none.
+   */
   static open(interfaceName: string): Injector {
     return new Injector({ interface: interfaceName });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: InjectorOptions = {}): InjectorBuilder {
     return new InjectorBuilder(options);
   }
@@ -100,6 +106,7 @@ export class Injector implements PacketSink, Disposable {
   get pendingCount(): number {
     return this.#own().sender.pendingCount;
   }
+  /** Slots that are free. Each call looks at every slot of the ring. */
   get availableSlots(): number {
     return this.#own().sender.availableSlots;
   }
@@ -168,6 +175,7 @@ export class Injector implements PacketSink, Disposable {
     }
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -6,6 +6,10 @@ import { checkNamespace, nativeNamespace, type NamespaceOptions } from './networ
 
 /** RFC 2863; linux/if.h numbers them in this order. */
 const OPER_STATES = ['unknown', 'not-present', 'down', 'lower-layer-down', 'testing', 'dormant', 'up'] as const;
+/**
+ * What the driver says of the link (RFC 2863 `ifOperStatus`, IF_OPER_* of linux/if.h).
+ * @useDeclaredType
+ */
 export type OperState = (typeof OPER_STATES)[number];
 
 /** One interface: its index, MTU in bytes, speed in Mbit/s (0 unknown), queues, and what goes through it. */

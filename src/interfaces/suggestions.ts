@@ -4,9 +4,6 @@ import { interfaceInfo, type InterfaceInfo } from './interfaces';
 import { RING_PROFILES } from '../options/profiles';
 import type { RingProfile } from '../options/values';
 
-/** What the suggestions look at. */
-type Link = Pick<InterfaceInfo, 'mtu' | 'speed' | 'loopback'>;
-
 const ETHERNET_MTU = 1500;
 /** The kernel's memory for a ring cannot be paged out: a larger part is no suggestion. */
 const MEMORY_SHARE = 8;
@@ -17,7 +14,7 @@ const MEMORY_SHARE = 8;
  * of the memory that this process may use gives way to the next smaller one, at last to `balanced` (16 MiB), whose blocks hold jumbo frames too.
  * Virtual interfaces claim speeds (veth 10 Gbit/s) that mean nothing. Throws `NetringError` kind `InterfaceNotFound` for a name that is none.
  */
-export function suggestProfile(interfaceOrName: Link | string): RingProfile {
+export function suggestProfile(interfaceOrName: Pick<InterfaceInfo, 'mtu' | 'speed' | 'loopback'> | string): RingProfile {
   return profileFor(typeof interfaceOrName === 'string' ? interfaceInfo(interfaceOrName) : interfaceOrName, usableMemory());
 }
 
@@ -31,7 +28,7 @@ export function suggestFanoutThreads(interfaceOrName: Pick<InterfaceInfo, 'queue
 }
 
 /** @internal `memory` in bytes. */
-export function profileFor({ mtu, speed, loopback }: Link, memory: number): RingProfile {
+export function profileFor({ mtu, speed, loopback }: Pick<InterfaceInfo, 'mtu' | 'speed' | 'loopback'>, memory: number): RingProfile {
   const fits = (profile: RingProfile): boolean => ringBytes(profile) <= memory / MEMORY_SHARE;
   return wanted(mtu, speed, loopback).find(fits) ?? 'balanced';
 }

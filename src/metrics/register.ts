@@ -7,6 +7,7 @@ import { families, type Family } from './families';
 
 /** What is needed of prom-client's `Registry`. */
 export interface MetricsRegistry {
+  /** Takes a metric of prom-client. */
   registerMetric(metric: never): void;
 }
 

@@ -7,6 +7,7 @@
  */
 import { families, type Family, type Sample } from './families';
 
+/** Prometheus's text format 0.0.4, or OpenMetrics 1.0. */
 export type MetricsFormat = 'prometheus' | 'openmetrics';
 
 /** Values of the header Content-Type. */

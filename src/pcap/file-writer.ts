@@ -34,6 +34,7 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
 
   /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch that would have to wait is copied, so that it may be released as soon as this returns. */
   override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     const waits = this.writableLength > 0 || this.writableCorked > 0;

@@ -6,6 +6,7 @@ import { RECORD_WORDS } from '../native';
 import { batchOf, type CaptureFileInput } from './file-encoder';
 import { endOfRoom, firstAt, shifted } from './packet-range';
 
+/** Bounds of a `PreTrigger`: at least one of them. */
 export interface PreTriggerOptions {
   /** Bytes that are held, 44 a packet besides its own: about what the packets take in a pcapng file. */
   maxBytes?: number;
@@ -72,6 +73,7 @@ export class PreTrigger extends Transform {
 
   /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
   override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));

@@ -10,6 +10,7 @@ import type { FileInterface } from './file-window';
 /** A path, the file itself, or its bytes as they come: a `Readable`, or any iterable of Buffers that do not change afterwards. */
 export type PcapInput = string | URL | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+/** Options of `readPcap`. */
 export interface ReadPcapOptions {
   /** Aborting ends the iteration with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -60,6 +61,7 @@ export class PcapReader implements AsyncIterable<PacketBatch> {
     return this.#parser.length;
   }
 
+  /** The batches in the order of the file. There is one iteration: a loop that is left ends it. */
   [Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
     return this.#batches;
   }

@@ -13,9 +13,10 @@ import { milliseconds, Pacer, pacedBatch } from './pacer';
  * Where the packets come from: the path of a capture file or its bytes, batches, or a function that is called for each pass. An iterable that can be
  * iterated once only, such as a stream, is replayed once only.
  */
-export type ReplaySource = string | URL | Uint8Array | Batches | (() => Batches);
+export type ReplaySource = string | URL | Uint8Array | ReplayBatches | (() => ReplayBatches);
 
-type Batches = Iterable<PacketBatch> | AsyncIterable<PacketBatch>;
+/** ReplayBatches in their order: an array, a `PcapReader`, a stream. */
+export type ReplayBatches = Iterable<PacketBatch> | AsyncIterable<PacketBatch>;
 
 /** Where they go: an `AsyncInjector`, an `AsyncXdpSocket`, or what else takes batches. */
 export interface ReplaySink {
@@ -23,6 +24,7 @@ export interface ReplaySink {
   sendBatch(batch: PacketBatch, options: { signal?: AbortSignal; report: SendReport }): Promise<unknown>;
 }
 
+/** Options of `replay`. */
 export interface ReplayOptions {
   /**
    * When packets leave. `recorded`, the default: in the rhythm of their timestamps; those that go backwards leave at once. `none`: as fast as the
@@ -84,7 +86,7 @@ export async function replay(source: ReplaySource, sink: ReplaySink, options: Re
 }
 
 async function onePass(
-  batches: Batches,
+  batches: ReplayBatches,
   sink: ReplaySink,
   pacer: Pacer,
   report: ReplayReport,
@@ -154,7 +156,7 @@ function pacerFor({ timing = 'recorded', speed = 1, rate }: ReplayOptions): Pace
   return new Pacer(timing, rate ?? 0, performance, speed);
 }
 
-function opener(source: ReplaySource, loop: number, signal: AbortSignal | undefined): () => Batches {
+function opener(source: ReplaySource, loop: number, signal: AbortSignal | undefined): () => ReplayBatches {
   if (!(loop === Infinity || (Number.isSafeInteger(loop) && loop > 0)))
     throw NetringError.config(`loop is ${loop}: an integer from 1 on, or Infinity`, 'loop');
   if (typeof source === 'string' || source instanceof URL || isUint8Array(source)) return () => readPcap(source, { signal });

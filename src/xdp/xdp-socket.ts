@@ -33,9 +33,11 @@ export interface XdpSocketOptions extends XdpOptions {
 let handleOf: (socket: XdpSocket) => XdpHandle;
 let isSocket: (value: unknown) => value is XdpSocket;
 
+/** Sets the options of an AF_XDP socket one by one; `build` opens it. */
 export class XdpSocketBuilder extends XdpSetters {
   #sharedUmem: XdpSocket | undefined;
 
+  /** Starts from `options`. Throws `NetringError` kind `Config` for what is no object. */
   constructor(options: XdpSocketOptions = {}) {
     super(options);
     this.#sharedUmem = options.sharedUmem;
@@ -77,11 +79,16 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), LONGEST_WAIT_MS);
   }
 
-  /** A socket with netring's defaults on queue 0: 4096 chunks of 4096 bytes, half of them for receiving. It takes every frame of that queue. */
+  /**
+   * A socket with netring's defaults on queue 0: 4096 chunks of 4096 bytes, half of them for receiving. It takes every frame of that queue.
+   * Throws `NetringError`: `PermissionDenied` without the capabilities, `InterfaceNotFound` for a name that is none, `Bind` when another XDP program
+   * is on the interface.
+   */
   static open(interfaceName: string): XdpSocket {
     return new XdpSocket({ interface: interfaceName });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: XdpSocketOptions = {}): XdpSocketBuilder {
     return new XdpSocketBuilder(options);
   }
@@ -134,6 +141,7 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
   get pendingCount(): number {
     return this.#own().slots.pendingCount;
   }
+  /** Chunks for sending that are free. */
   get availableSlots(): number {
     return this.#own().slots.availableSlots;
   }
@@ -258,6 +266,7 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
     }
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
