@@ -115,6 +115,17 @@ export function shareLedger(shell: object, source: object): void {
  * `stats()` tells.
  *
  * Throws TypeError for what is no handle of this library.
+ *
+ * @example Nothing is missing: the last word is true
+ * ```ts
+ * import { Capture, ledger } from '@netring/node-red';
+ *
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+ * let bytes = 0;
+ * for (const { length } of capture.packetsFor(200)) bytes += length;
+ * const { wire, delivered, drops, shed, waiting } = ledger(capture).received;
+ * console.log(bytes, delivered, wire === delivered + drops + shed + waiting);
+ * ```
  */
 export function ledger(handle: Capture | AsyncCapture | PacketStream | ChannelCapture): CaptureLedger;
 export function ledger(handle: Injector | AsyncInjector): InjectorLedger;

@@ -34,6 +34,25 @@ export interface AsyncXdpSocketEvents {
  *
  * Reading is as with an `AsyncCapture`, sending as with an `AsyncInjector`: waits are cancel-safe, one reader at a time gets each batch, calls that
  * send are served in their order. What the socket's mode leaves out rejects with TypeError.
+ *
+ * @example Sends frames back to where they came from
+ * ```ts
+ * import { AsyncXdpSocket, XdpSocket } from '@netring/node-red';
+ *
+ * await using socket = new AsyncXdpSocket(XdpSocket.builder({ interface: 'eth0', frameCount: 2048, filter: 'ether proto 0x88b5' }).build());
+ * let echoed = 0;
+ * for await (const batch of socket) {
+ *   const echo = batch.copy();
+ *   for (const { data } of echo) {
+ *     const sender = Buffer.from(data.subarray(6, 12));
+ *     data.copyWithin(6, 0, 6);
+ *     data.set(sender, 0);
+ *   }
+ *   echoed += (await socket.sendBatch(echo)).sent;
+ *   if (echoed >= 100) break;
+ * }
+ * console.log(echoed >= 100); // true
+ * ```
  */
 export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
   extends EventEmitter<AsyncXdpSocketEvents>

@@ -160,6 +160,22 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   /**
    * Answers a batch of `start({ inline })`. The first answer wins: false for a later one, and for one that comes after the timeout.
    * Throws TypeError for what is no answer, RangeError when it does not fit the batch, which then still waits.
+   *
+   * @example Every frame waits for its verdict
+   * ```ts
+   * import { setTimeout as delay } from 'node:timers/promises';
+   * import { Bridge, type PacketBatch } from '@netring/node-red';
+   *
+   * using bridge = Bridge.builder({ interfaceA: 'eth1', interfaceB: 'eth2', profile: 'balanced' }).build();
+   * const onBatch = (batch: PacketBatch, direction: string, token: string): void => {
+   *   const verdict = Array.from(batch, (packet) => (packet.length > 1000 ? 'drop' : 'forward'));
+   *   if (!bridge.answer(token, { verdict })) console.log(`${direction}: too late`);
+   * };
+   * bridge.start({ inline: { timeoutMs: 100, default: 'forward', onBatch } });
+   * await delay(500);
+   * bridge.stop();
+   * console.log(`${bridge.cumulativeStats()}`);
+   * ```
    */
   answer(token: string, answer: BridgeAnswer = {}): boolean {
     this.#assertOpen();

@@ -162,6 +162,17 @@ export class Capture implements PacketSource, Disposable {
    *
    * Throws `SockOpt`: `EINVAL` when the program is of another type, `EBADF` when the descriptor is none; `Io`: `ENOENT` when nothing is pinned at the path,
    * `EACCES` when it cannot be opened or is no object of BPF; `PermissionDenied`: before Linux 5.19 opening a path wants CAP_BPF (a descriptor does not).
+   *
+   * @example A program that bpftool has loaded
+   * ```ts
+   * import { Capture } from '@netring/node-red';
+   *
+   * // bpftool prog load only_88b5.o /sys/fs/bpf/only_88b5 type socket
+   * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+   * capture.attachEbpfFilter('/sys/fs/bpf/only_88b5');
+   * console.log(`${capture.nextBatchBlocking(1000)}`);
+   * capture.detachFilter();
+   * ```
    */
   attachEbpfFilter(program: EbpfProgram): void {
     this.#own().attachEbpfFilter(program);

@@ -28,6 +28,20 @@ const BATCHES_PER_TURN = 8;
  * programs that think in packets, and for those whose event loop may be busy for longer than the ring lasts.
  *
  * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet.
+ *
+ * @example Packets one by one, then what is left
+ * ```ts
+ * import { ChannelCapture } from '@netring/node-red';
+ *
+ * await using channel = ChannelCapture.spawn({ interface: 'eth0', profile: 'balanced' }, 10_000);
+ * let left = 5;
+ * for await (const packet of channel) {
+ *   console.log(packet.sourceAddress, packet.originalLength, packet.timestamp.sec);
+ *   if (--left === 0) break;
+ * }
+ * const rest = await channel.stopAndDrain();
+ * console.log(rest.length, `${channel.cumulativeStats()}`);
+ * ```
  */
 export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements AsyncIterable<OwnedPacket>, AsyncDisposable, Disposable {
   /** Packets that may wait in the queue. */

@@ -64,8 +64,17 @@ const NO_VLANS: readonly VlanLayer[] = Object.freeze([]);
 /**
  * A frame taken apart. The layers are views that read their fields from the frame, and valid as long as its bytes are; `toJSON()` copies.
  *
- *   const { ethernet, vlans, ipv4, tcp, payload } = packet.decode();
- *   if (tcp?.syn) console.log(ipv4?.source, tcp.sourcePort, tcp.options);
+ * @example New connections, and what is no IP
+ * ```ts
+ * import { Capture } from '@netring/node-red';
+ *
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+ * for (const packet of capture.packetsFor(200)) {
+ *   const { ethernet, vlans, ip, tcp, payload } = packet.decode();
+ *   if (tcp?.syn) console.log(ip?.source, tcp.sourcePort, tcp.options);
+ *   else if (ip === undefined) console.log(ethernet?.source, vlans.length, payload.length);
+ * }
+ * ```
  */
 export class DecodedPacket {
   /** The Ethernet header; not of raw IP. */
@@ -179,6 +188,18 @@ export class DecodedPacket {
 /**
  * Takes a frame apart. `linkType` is the ARPHRD_* of the interface it came from: 1 (Ethernet, the default), 772 (loopback) and 65534 (raw IP) are
  * understood, frames of others are all payload. Never throws on bytes, whatever they hold; TypeError for what is no bytes.
+ *
+ * @example A UDP packet by hand
+ * ```ts
+ * import { decode } from '@netring/node-red';
+ *
+ * const link = 'ffffffffffff0200000000010800';
+ * const ip = '4500001e000100004011f6cbc0000201c0000202';
+ * const udp = '0fa00035000a00006869';
+ * const packet = decode(Buffer.from(link + ip + udp, 'hex'));
+ * console.log(packet.ipv4?.source, packet.udp?.destinationPort, `${packet.payload}`); // 192.0.2.1 53 hi
+ * console.log(`${packet}`); // IP 192.0.2.1.4000 > 192.0.2.2.53: UDP, length 2
+ * ```
  */
 export function decode(frame: Uint8Array | { readonly data: Uint8Array }, linkType = ARPHRD_ETHER): DecodedPacket {
   const bytes = isUint8Array(frame) ? frame : (frame as { data?: unknown } | null | undefined)?.data;

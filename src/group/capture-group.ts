@@ -30,6 +30,19 @@ const LAST_BLOCK_SLACK_MS = 100;
  * `batch.member` is its number as long as there are no others.
  *
  * Rejects with `NetringError` as `Capture.open` throws, and leaves nothing open then; RangeError unless `members` is an integer from 1 to 256.
+ *
+ * @example A hundred packets, and who has read them
+ * ```ts
+ * import { captureGroup } from '@netring/node-red';
+ *
+ * await using group = await captureGroup(2, { interface: 'eth0', profile: 'balanced', fanoutMode: 'load-balance' });
+ * const packets = [0, 0];
+ * for await (const batch of group) {
+ *   packets[batch.member] += batch.length;
+ *   if (packets[0] + packets[1] >= 100) break;
+ * }
+ * console.log(packets, `${await group.stats()}`);
+ * ```
  */
 export async function captureGroup(members: number, options: CaptureOptions): Promise<CaptureGroup> {
   if (!Number.isInteger(members) || members < 1 || members > MOST_MEMBERS)
@@ -166,7 +179,20 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     await this.#tell('attachEbpfFilter', checkProgram(program));
   }
 
-  /** As `Capture.attachFanoutEbpf`. */
+  /**
+   * As `Capture.attachFanoutEbpf`.
+   *
+   * @example The last byte of the destination picks the member
+   * ```ts
+   * import { captureGroup } from '@netring/node-red';
+   *
+   * // bpftool prog load by_station.o /sys/fs/bpf/by_station type socket
+   * await using group = await captureGroup(2, { interface: 'eth0', profile: 'balanced', fanoutMode: 'ebpf' });
+   * await group.attachFanoutEbpf('/sys/fs/bpf/by_station');
+   * const batch = await group.recv();
+   * console.log(batch.member, `${batch}`);
+   * ```
+   */
   async attachFanoutEbpf(program: EbpfProgram): Promise<void> {
     this.#owner.assertOpen();
     assertFanoutEbpf(this.#settings.fanoutMode);

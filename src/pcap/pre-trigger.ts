@@ -24,6 +24,21 @@ const WAITING_BATCHES = 4;
  *
  * Batches are held as they are when they fill at least half of their memory, else copied: the memory held is at most twice `maxBytes`, and one
  * batch. Held batches count in the `maxBufferedBytes` of their capture.
+ *
+ * @example The 10 MB before the alarm, and what comes after it
+ * ```ts
+ * import { createWriteStream } from 'node:fs';
+ * import { pipeline } from 'node:stream/promises';
+ * import { AsyncCapture, PcapngWriter, PreTrigger } from '@netring/node-red';
+ *
+ * const before = new PreTrigger({ maxBytes: 10_000_000 });
+ * setTimeout(() => {
+ *   console.log(`alarm: ${before.heldPackets} packets from before it`);
+ *   before.trigger();
+ * }, 300);
+ * const stream = AsyncCapture.open('eth0').intoStream();
+ * await pipeline(stream.take(10), before, new PcapngWriter(), createWriteStream('alarm.pcapng'));
+ * ```
  */
 export class PreTrigger extends Transform {
   readonly #maxBytes: number;

@@ -28,6 +28,18 @@ const BATCHES_A_TURN = 16;
  * Packets are bounded by 16 MiB, and so is what is held of a file besides its batches. The iteration throws `NetringError` kind `Io`, code
  * `ERR_TRUNCATED_FILE` or `ERR_INVALID_FILE`, with the byte offset, after the packets before that place; the file system's error when there is no
  * such file. Throws TypeError for an input of another type.
+ *
+ * @example Every packet of a file
+ * ```ts
+ * import { PacketBatch, readPcap } from '@netring/node-red';
+ *
+ * const file = PacketBatch.from([Buffer.from('ffffffffffff02000000000188b5', 'hex')], { interface: 'eth0' }).toPcapng();
+ * const reader = readPcap(file); // or its path, or a stream of its bytes
+ * for await (const batch of reader) {
+ *   for (const packet of batch) console.log(`${batch.interface} ${packet}`);
+ * }
+ * console.log(reader.format, reader.packets); // pcapng 1
+ * ```
  */
 export function readPcap(input: PcapInput, options: ReadPcapOptions = {}): PcapReader {
   return new PcapReader(input, options);

@@ -64,6 +64,21 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * dies leaves files that can be read up to their last packets. No file is overwritten.
  *
  * Fails with the file system's error, and as `PcapngWriter` and `PcapWriter` do.
+ *
+ * @example The last three files
+ * ```ts
+ * import { pipeline } from 'node:stream/promises';
+ * import { AsyncCapture, RotatingWriter } from '@netring/node-red';
+ *
+ * const stream = AsyncCapture.open('eth0').intoStream();
+ * const writer = new RotatingWriter({
+ *   path: 'eth0-{number}.pcapng',
+ *   maxPackets: 100,
+ *   keep: 3,
+ *   onFile: ({ path, packets, bytes }) => console.log(path, packets, bytes),
+ * });
+ * await pipeline(stream.take(5), writer);
+ * ```
  */
 export class RotatingWriter extends Writable {
   readonly #options: RotatingOptions;

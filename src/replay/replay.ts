@@ -67,6 +67,17 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  * delay stays, rather than becoming a burst. The pause between two packets is never shortened, however long it was.
  *
  * Throws NetringError kind `Config` for a bad option, or a source that is not Ethernet. Rejects as `readPcap` and the sink do.
+ *
+ * @example Three times, ten times as fast as recorded
+ * ```ts
+ * import { AsyncInjector, PacketBatch, replay } from '@netring/node-red';
+ *
+ * const data = Buffer.from('ffffffffffff02000000000188b5', 'hex');
+ * const frames = Array.from({ length: 10 }, (_, i) => ({ data, timestamp: { sec: 0, nsec: i * 10_000_000 } }));
+ * const recording = PacketBatch.from(frames).toPcapng(); // or the path of a file
+ * await using injector = AsyncInjector.open('eth0');
+ * console.log(await replay(recording, injector, { speed: 10, loop: 3 })); // { sent: 30, rejected: 0, bytes: 420, loops: 3 }
+ * ```
  */
 export async function replay(source: ReplaySource, sink: ReplaySink, options: ReplayOptions = {}): Promise<ReplayReport> {
   const { signal, loop = 1 } = options;

@@ -60,6 +60,18 @@ export class XdpSocketBuilder extends XdpSetters {
  * program that redirects frames to it. Frames it gets no longer reach the kernel; those that its filter refuses do.
  *
  * Needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF. The program leaves the interface with the socket.
+ *
+ * @example Takes what comes of one protocol, leaves the rest to the kernel
+ * ```ts
+ * import { XdpSocket } from '@netring/node-red';
+ *
+ * using socket = XdpSocket.builder({ interface: 'eth0', frameCount: 2048, filter: 'ether proto 0x88b5' }).build();
+ * console.log(socket.attachMode, socket.boundMode);
+ * console.log(`${socket.nextBatchBlocking(1000)}`);
+ * console.log(socket.sendBatch([Buffer.from('ffffffffffff02000000000188b5', 'hex')])); // 1
+ * socket.waitDrained(1000);
+ * console.log(`${socket.stats()}`);
+ * ```
  */
 export class XdpSocket implements PacketSource, PacketSink, Disposable {
   readonly #handle: XdpHandle;
