@@ -160,7 +160,10 @@ export class AsyncCapture<S extends PacketSource = Capture>
     return this.#handle.cumulativeStats() as SourceStats<S>;
   }
 
-  /** As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. TypeError for a source without filters. */
+  /**
+   * As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. TypeError for a source without filters.
+   * Rejects with `Config` for a bad filter, which leaves the old one, and with `Io` / `ECANCELED` after `close`.
+   */
   async setFilter(filter: Filter | null): Promise<void> {
     this.#receiving.assertOpen();
     this.#handle.setFilter(filter);

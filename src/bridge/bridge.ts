@@ -56,6 +56,8 @@ export class BridgeBuilder extends BridgeSetters {
  * The interfaces should have no addresses: the kernel goes on reading what they receive. Checksums and segments that a sender left to its hardware
  * travel along (PACKET_VNET_HDR), VLAN tags keep their TPID, and what this machine itself sends on the interfaces is not forwarded.
  *
+ * After `close` whatever starts it, answers or sets a filter throws `Io` / `ECANCELED`; counters stay readable, `handles()` are -1.
+ *
  * @example A wire for a second, without LLDP
  * ```ts
  * import { setTimeout as delay } from 'node:timers/promises';
@@ -185,6 +187,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   /**
    * Forwards what `filter` lets through, until `stop` (which resolves), an abort (which rejects with the signal's reason) or an error of the filter.
    * It runs on the event loop, a batch at a time, and holds up all traffic while it does; frames that it has not judged at the end are dropped.
+   * Rejects with `Io` / `EALREADY` on a bridge that runs, TypeError for a verdict that is none.
    */
   async run(filter: BridgeFilterFunction, options: WaitOptions = {}): Promise<void> {
     return this.#runFilter(filter, Infinity, options);

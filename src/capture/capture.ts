@@ -30,6 +30,8 @@ export class CaptureBuilder extends CaptureSetters {
  *
  * Needs CAP_NET_RAW. Link-down is no error: frames come again once the link is up.
  *
+ * After `close` whatever reads or sets a filter throws `Io` / `ECANCELED`; counters, `geometry` and `interface` stay readable, `fd` is -1.
+ *
  * @example Ten packets, then the counters
  * ```ts
  * import { Capture } from '@netring/node-red';

@@ -29,6 +29,8 @@ export interface CompileOptions {
  * The program of an expression in tcpdump's language (pcap-filter(7)), at most 4096 instructions. It returns 262144 for a packet that matches and 0 for one that does
  * not; an empty expression matches all. Names are not looked up. Throws `FilterError`, whose `column` and `hint` say what to change.
  *
+ * Throws TypeError for an expression that is no string, RangeError for another `for`.
+ *
  * @example Compiled once, for several captures
  * ```ts
  * import { Capture, compileFilter } from '@netring/node-red';

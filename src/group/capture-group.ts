@@ -169,18 +169,25 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
   /**
    * As `AsyncCapture.setFilter`, for every member, but that batches that a member has read ahead are as the filter before has let them in. When a member
    * refuses the program, others may have it already.
+   *
+   * Rejects with `Config` for a bad filter, with `Io` / `ECANCELED` after `close`.
    */
   async setFilter(filter: Filter | null): Promise<void> {
     await this.#tell('setFilter', filter === null ? null : parseFilter(filter));
   }
 
-  /** As `Capture.attachEbpfFilter`, for every member. */
+  /**
+   * As `Capture.attachEbpfFilter`, for every member.
+   * Rejects as it throws, and with `Io` / `ECANCELED` after `close`.
+   */
   async attachEbpfFilter(program: EbpfProgram): Promise<void> {
     await this.#tell('attachEbpfFilter', checkProgram(program));
   }
 
   /**
    * As `Capture.attachFanoutEbpf`.
+   *
+   * Rejects as it throws, and with `Io` / `ECANCELED` after `close`.
    *
    * @example The last byte of the destination picks the member
    * ```ts

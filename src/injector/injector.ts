@@ -32,6 +32,9 @@ export class InjectorBuilder extends InjectorSetters {
  *
  * A frame has 14 bytes to MTU + 14, and 4 more when it carries an 802.1Q tag.
  *
+ * After `close` all but `fd` (-1), `interface`, `linkUp`, `frameCapacity`, `frameCount` and `warnings` throws `Io` / `ECANCELED`; `ledger` goes on
+ * telling what became of the frames.
+ *
  * @example A frame by hand, and many in one call
  * ```ts
  * import { Injector } from '@netring/node-red';

@@ -58,6 +58,8 @@ export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
 /**
  * The interface of that name. Throws `NetringError` kind `InterfaceNotFound`.
  *
+ * Throws TypeError for a name that is no string, else as `interfaces`.
+ *
  * @example Joined segments, which a capture would see as they are
  * ```ts
  * import { interfaceInfo } from '@netring/node-red';

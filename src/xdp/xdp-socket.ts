@@ -61,6 +61,8 @@ export class XdpSocketBuilder extends XdpSetters {
  *
  * Needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF. The program leaves the interface with the socket.
  *
+ * After `close` whatever reads, sends or sets a filter throws `Io` / `ECANCELED`; counters stay readable, `fd` is -1.
+ *
  * @example Takes what comes of one protocol, leaves the rest to the kernel
  * ```ts
  * import { XdpSocket } from '@netring/node-red';
