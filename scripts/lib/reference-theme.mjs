@@ -2,7 +2,7 @@
  * How the reference looks: a page for a topic instead of one for a name, anchors that say what they stand for, and of a name what its signature does
  * not say already. How types are written is left to the plugin's theme.
  */
-import { DeclarationReflection, ReflectionFlag, ReflectionGroup, ReflectionKind } from 'typedoc';
+import { DeclarationReflection, ReflectionGroup, ReflectionKind } from 'typedoc';
 import { MarkdownTheme, MarkdownThemeContext, ModuleRouter } from 'typedoc-plugin-markdown';
 import { pageOf, pages } from './reference-pages.mjs';
 
@@ -40,9 +40,9 @@ function makeProperty(accessor) {
   accessor.kind = ReflectionKind.Property;
   accessor.type = (getSignature ?? setSignature.parameters[0]).type;
   accessor.comment = getSignature?.comment ?? setSignature?.comment;
-  if (!setSignature) accessor.setFlag(ReflectionFlag.Readonly, true);
   accessor.getSignature = undefined;
   accessor.setSignature = undefined;
+  // It changes the group that it is in, too.
   const accessors = parent.groups.find(({ title }) => title === 'Accessors');
   let properties = parent.groups.find(({ title }) => title === 'Properties');
   if (properties === undefined) {

@@ -23,8 +23,6 @@ const OPTIONS = {
   excludeExternals: true,
   disableSources: true,
   githubPages: false,
-  hideBreadcrumbs: true,
-  hidePageHeader: true,
   useHTMLAnchors: true,
   expandParameters: true,
   expandObjects: true,
@@ -38,8 +36,6 @@ const OPTIONS = {
   tableColumnSettings: { hideDefaults: true, hideInherited: true, hideModifiers: true, hideOverrides: true },
   validation: { notExported: true, invalidLink: true, notDocumented: true, rewrittenLink: true },
   requiredToBeDocumented: ['Class', 'Function', 'Interface', 'TypeAlias', 'Variable', 'Constructor', 'Method', 'Accessor', 'Property'],
-  treatWarningsAsErrors: true,
-  treatValidationWarningsAsErrors: true,
 };
 
 /** Rewrites docs/reference/ and returns the paths that changed. Rejects, and writes nothing, when the comments are not complete. */
