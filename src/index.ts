@@ -73,7 +73,7 @@ export type { PcapngOptions } from './pcap/pcapng-encoder';
 export { PreTrigger, type PreTriggerOptions } from './pcap/pre-trigger';
 export { PcapReader, readPcap, type PcapInput, type ReadPcapOptions } from './pcap/reader';
 export { RotatingWriter, type RecordedFile, type RotatingOptions } from './pcap/rotating-writer';
-export { replay, type ReplayOptions, type ReplayReport, type ReplaySink, type ReplaySource } from './replay/replay';
+export { replay, type ReplayBatches, type ReplayOptions, type ReplayReport, type ReplaySink, type ReplaySource } from './replay/replay';
 export type { SendInput } from './sending/frame-input';
 export { TxSlot } from './sending/tx-slot';
 export type { PacketSink, PacketSource } from './traits';

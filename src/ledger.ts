@@ -66,20 +66,31 @@ export interface ForwardedAccount {
   readonly waiting: number;
 }
 
+/** The books of what receives. */
 export interface CaptureLedger {
+  /** Frames that came to it. */
   readonly received: ReceivedAccount;
 }
+/** The books of what sends. */
 export interface InjectorLedger {
+  /** Frames that were given to it. */
   readonly sent: SentAccount;
 }
+/** The books of what receives and sends. */
 export interface XdpLedger {
+  /** Frames that came to it. */
   readonly received: ReceivedAccount;
+  /** Frames that were given to it. */
   readonly sent: SentAccount;
 }
+/** The books of a bridge, one account a direction. */
 export interface BridgeLedger {
+  /** What came in on port A. */
   readonly aToB: ForwardedAccount;
+  /** What came in on port B. */
   readonly bToA: ForwardedAccount;
 }
+/** The books of any handle. */
 export type Ledger = CaptureLedger | InjectorLedger | XdpLedger | BridgeLedger;
 
 /** @internal What keeps the books of a handle. */
@@ -104,6 +115,17 @@ export function shareLedger(shell: object, source: object): void {
  * `stats()` tells.
  *
  * Throws TypeError for what is no handle of this library.
+ *
+ * @example Nothing is missing: the last word is true
+ * ```ts
+ * import { Capture, ledger } from '@netring/node-red';
+ *
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+ * let bytes = 0;
+ * for (const { length } of capture.packetsFor(200)) bytes += length;
+ * const { wire, delivered, drops, shed, waiting } = ledger(capture).received;
+ * console.log(bytes, delivered, wire === delivered + drops + shed + waiting);
+ * ```
  */
 export function ledger(handle: Capture | AsyncCapture | PacketStream | ChannelCapture): CaptureLedger;
 export function ledger(handle: Injector | AsyncInjector): InjectorLedger;

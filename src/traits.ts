@@ -11,15 +11,19 @@ export interface PacketSource {
   readonly interface?: string;
   /** The next batch without waiting, borrowed (valid until the next call) or owned; null when there is none. */
   nextBatch(): PacketBatch | null;
-  /** Blocks the thread. */
+  /** As `nextBatch`, after waiting up to `timeoutMs` milliseconds for a batch. BLOCKS THE THREAD. An async shell never calls it. */
   nextBatchBlocking(timeoutMs: number): PacketBatch | null;
+  /** Counters since the last call of this method. */
   stats(): CaptureStats;
+  /** Counters since open. */
   cumulativeStats(): CaptureStats;
   /** Gives everything back; a source without it is let go of as it is. */
   close?(): void;
 }
 
+/** What frames can be put into: `Injector` and `XdpSocket`. */
 export interface PacketSink {
+  /** Descriptor of the socket; -1 after `close`. */
   readonly fd: number;
   /** A slot for a frame of `length` bytes; null when all are taken. */
   allocate(length: number): TxSlot | null;

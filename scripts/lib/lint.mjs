@@ -17,6 +17,7 @@ export function lintChecks({ fix = false } = {}) {
       () => quietly(bin('prettier'), [fix ? '--write' : '--check', '--log-level', fix ? 'warn' : 'log', ...cacheFlags('prettier'), '.']),
     ],
     ['eslint', () => quietly(bin('eslint'), ['--max-warnings', '0', ...(fix ? ['--fix'] : []), ...cacheFlags('eslint'), '.'])],
+    ['reference', () => reference(fix)],
     ['clang-format', () => clangFormat(fix)],
     ['clang-tidy', clangTidy],
   ];
@@ -26,6 +27,22 @@ export function lintChecks({ fix = false } = {}) {
 async function quietly(command, args) {
   const { code, output } = await run(command, args, { capture: true, mayFail: true });
   if (code !== 0) throw new Problem(`${output.trimEnd()}\n("npm run format" mends what is only a matter of form)`);
+}
+
+/** Whether docs/reference/ is what the doc comments say, and these are complete. In a process of its own: it computes for seconds. */
+async function reference(fix) {
+  const good = new Memory('reference');
+  const inputs = () => [
+    ...filesBelow(join(root, 'src')),
+    ...filesBelow(join(root, 'docs'), (path) => path.endsWith('.md')),
+    ...filesBelow(join(root, 'scripts'), (path) => /reference/.test(path)),
+    ...['README.md', 'package-lock.json', 'tsconfig.json'].map((name) => join(root, name)),
+  ];
+  const state = () => hashOf(...inputs().flatMap((path) => [path, readFileSync(path)]));
+  if (good.has(state())) return;
+  await quietly(process.execPath, [join(root, 'scripts', 'docs.mjs'), ...(fix ? [] : ['--check'])]);
+  good.keepOnly(new Set());
+  good.add(state());
 }
 
 async function clangFormat(fix) {

@@ -17,12 +17,15 @@ import { CaptureSource, XdpSource } from './sources/ring-source';
 import type { SourceHandle } from './sources/source-handle';
 import type { WaitOptions } from './wait-list';
 
+/** Events of `AsyncCapture`, `ChannelCapture` and `CaptureGroup`. */
 export interface AsyncCaptureEvents {
   /** The link went down; waits stay pending. */
   down: [];
+  /** The link came back. */
   up: [];
   /** The interface was deleted: waits reject once the ring is empty. Open a new capture when it returns. */
   gone: [NetringError];
+  /** The socket, a thread or the source has failed. Nobody needs to listen: without a listener the error rejects what waits instead. */
   error: [NetringError];
 }
 
@@ -70,10 +73,12 @@ export class AsyncCapture<S extends PacketSource = Capture>
     adopt(source);
   }
 
+  /** A capture with netring's defaults, as `Capture.open`, which also tells what it throws. */
   static open(interfaceName: string): AsyncCapture {
     return new AsyncCapture(Capture.open(interfaceName));
   }
 
+  /** The descriptor of the source; -1 after `close`. */
   get fd(): number {
     return this.#handle.fd;
   }
@@ -81,12 +86,15 @@ export class AsyncCapture<S extends PacketSource = Capture>
   get interface(): string {
     return this.#handle.interface;
   }
+  /** Whether the interface is up and has a carrier. A source of your own is taken to be up until `close`. */
   get linkUp(): boolean {
     return this.#handle.linkUp;
   }
+  /** The ring of the source as the kernel gave it; undefined for a source that has no `geometry`. */
   get geometry(): SourceGeometry<S> {
     return this.#handle.geometry as SourceGeometry<S>;
   }
+  /** Options that were honoured only in part; none for a source of your own. */
   get warnings(): readonly string[] {
     return this.#handle.warnings;
   }
@@ -101,12 +109,18 @@ export class AsyncCapture<S extends PacketSource = Capture>
     return this.#receiving.guard;
   }
 
-  /** The next batch, borrowed: valid until its `release()` or the next reading call. */
+  /**
+   * The next batch, borrowed: valid until its `release()` or the next reading call.
+   * Rejects as `readable` does, and with `signal.reason`.
+   */
   async tryRecvBatch(options: WaitOptions = {}): Promise<PacketBatch> {
     return this.#receiving.tryRecvBatch(options, () => assertNotAdopted(this));
   }
 
-  /** The next batch, owned: one copy, valid for ever; the ring block has gone back already. */
+  /**
+   * The next batch, owned: one copy, valid for ever; the ring block has gone back already.
+   * Rejects as `readable` does, and with `signal.reason`.
+   */
   async recv(options: WaitOptions = {}): Promise<PacketBatch> {
     assertNotAdopted(this);
     return this.#receiving.recv(options);
@@ -146,7 +160,10 @@ export class AsyncCapture<S extends PacketSource = Capture>
     return this.#handle.cumulativeStats() as SourceStats<S>;
   }
 
-  /** As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. TypeError for a source without filters. */
+  /**
+   * As `Capture.setFilter`: no batch read after it resolves holds a packet that the new filter refuses. TypeError for a source without filters.
+   * Rejects with `Config` for a bad filter, which leaves the old one, and with `Io` / `ECANCELED` after `close`.
+   */
   async setFilter(filter: Filter | null): Promise<void> {
     this.#receiving.assertOpen();
     this.#handle.setFilter(filter);
@@ -174,6 +191,7 @@ export class AsyncCapture<S extends PacketSource = Capture>
     if (!this.#handle.closed) this.#handle.registration.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     if (!this.#handle.closed) this.#handle.registration.ref();
     return this;
@@ -192,6 +210,7 @@ export class AsyncCapture<S extends PacketSource = Capture>
     this.#receiving.close(NetringError.io('ECANCELED', `the capture${name === '' ? '' : ` on ${name}`} was closed`, name));
   }
 
+  /** `await using` closes it, as `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

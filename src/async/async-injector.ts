@@ -11,12 +11,15 @@ import { adopt, assertNotAdopted } from './adoption';
 import { SendLoop, type AsyncSendOptions, type SendReport } from './send-loop';
 import type { WaitOptions } from './wait-list';
 
+/** Events of `AsyncInjector`. */
 export interface AsyncInjectorEvents {
   /** The link went down; what waits to be sent rejects with `ENETDOWN`. */
   down: [];
+  /** The link came back. */
   up: [];
   /** The interface was deleted; what waits to be sent rejects. Open a new injector when it returns. */
   gone: [NetringError];
+  /** The socket has failed. Nobody needs to listen: without a listener the error rejects what waits instead. */
   error: [NetringError];
 }
 
@@ -52,6 +55,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     this.#handle.sender.slots.reclaim();
   }
 
+  /** An injector with netring's defaults, as `Injector.open`: 256 slots of 2048 bytes. Throws `NetringError` as it does. */
   static open(interfaceName: string): AsyncInjector {
     return new AsyncInjector(Injector.open(interfaceName));
   }
@@ -64,9 +68,11 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   get interface(): string {
     return this.#handle.interface;
   }
+  /** Whether the interface is up and has a carrier. */
   get linkUp(): boolean {
     return this.#handle.linkUp;
   }
+  /** Options that were honoured only in part. */
   get warnings(): readonly string[] {
     return this.#handle.warnings;
   }
@@ -86,6 +92,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   get pendingCount(): number {
     return this.#handle.sender.pendingCount;
   }
+  /** Slots that are free. Each call looks at every slot of the ring. */
   get availableSlots(): number {
     return this.#handle.sender.availableSlots;
   }
@@ -135,6 +142,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     if (!this.#handle.closed) this.#handle.native.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     if (!this.#handle.closed) this.#handle.native.ref();
     return this;
@@ -148,6 +156,7 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
     this.#sending.fail(NetringError.io('ECANCELED', `the injector on ${name} was closed`, name));
   }
 
+  /** `await using` closes it, as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();

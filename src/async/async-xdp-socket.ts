@@ -17,12 +17,15 @@ import { SendLoop, type AsyncSendOptions, type SendReport } from './send-loop';
 import type { WaitOptions } from './wait-list';
 import { XdpStream } from './xdp-stream';
 
+/** Events of `AsyncXdpSocket`. */
 export interface AsyncXdpSocketEvents {
   /** The link went down: waits for frames stay pending, what waits to be sent rejects with `ENETDOWN`. */
   down: [];
+  /** The link came back. */
   up: [];
   /** The interface was deleted: waits for frames reject once nothing is left to read, what waits to be sent rejects. */
   gone: [NetringError];
+  /** The socket has failed. Nobody needs to listen: without a listener the error rejects what waits instead. */
   error: [NetringError];
 }
 
@@ -31,6 +34,25 @@ export interface AsyncXdpSocketEvents {
  *
  * Reading is as with an `AsyncCapture`, sending as with an `AsyncInjector`: waits are cancel-safe, one reader at a time gets each batch, calls that
  * send are served in their order. What the socket's mode leaves out rejects with TypeError.
+ *
+ * @example Sends frames back to where they came from
+ * ```ts
+ * import { AsyncXdpSocket, XdpSocket } from '@netring/node-red';
+ *
+ * await using socket = new AsyncXdpSocket(XdpSocket.builder({ interface: 'eth0', frameCount: 2048, filter: 'ether proto 0x88b5' }).build());
+ * let echoed = 0;
+ * for await (const batch of socket) {
+ *   const echo = batch.copy();
+ *   for (const { data } of echo) {
+ *     const sender = Buffer.from(data.subarray(6, 12));
+ *     data.copyWithin(6, 0, 6);
+ *     data.set(sender, 0);
+ *   }
+ *   echoed += (await socket.sendBatch(echo)).sent;
+ *   if (echoed >= 100) break;
+ * }
+ * console.log(echoed >= 100); // true
+ * ```
  */
 export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
   extends EventEmitter<AsyncXdpSocketEvents>
@@ -57,6 +79,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     if (handle.sends) handle.sender().slots.reclaim();
   }
 
+  /** A socket with netring's defaults, as `XdpSocket.open`: queue 0, 4096 chunks of 4096 bytes. Throws `NetringError` as it does. */
   static open(interfaceName: string): AsyncXdpSocket {
     return new AsyncXdpSocket(XdpSocket.open(interfaceName));
   }
@@ -69,9 +92,11 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
   get interface(): string {
     return this.#handle.interface;
   }
+  /** Whether the interface is up and has a carrier. */
   get linkUp(): boolean {
     return this.#handle.linkUp;
   }
+  /** Options that were honoured only in part, or that are likely not meant. */
   get warnings(): readonly string[] {
     return this.#handle.warnings;
   }
@@ -107,6 +132,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
   get pendingCount(): number {
     return this.#handle.slots.pendingCount;
   }
+  /** Chunks for sending that are free. */
   get availableSlots(): number {
     return this.#handle.slots.availableSlots;
   }
@@ -125,12 +151,18 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     return receiving.guard;
   }
 
-  /** The next batch, borrowed: valid until its `release()` or the next reading call. */
+  /**
+   * The next batch, borrowed: valid until its `release()` or the next reading call.
+   * Rejects as `readable` does, and with `signal.reason`.
+   */
   async tryRecvBatch(options: WaitOptions = {}): Promise<PacketBatch> {
     return this.#receiving().tryRecvBatch(options, () => assertNotAdopted(this));
   }
 
-  /** The next batch, owned: one copy, valid for ever; its chunks have gone back already. */
+  /**
+   * The next batch, owned: one copy, valid for ever; its chunks have gone back already.
+   * Rejects as `readable` does, and with `signal.reason`.
+   */
   async recv(options: WaitOptions = {}): Promise<PacketBatch> {
     return this.#receiving().recv(options);
   }
@@ -213,6 +245,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     if (!this.#handle.closed) this.#handle.native.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     if (!this.#handle.closed) this.#handle.native.ref();
     return this;
@@ -224,6 +257,7 @@ export class AsyncXdpSocket<S extends XdpSocket = XdpSocket>
     this.#close();
   }
 
+  /** `await using` closes it, as `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

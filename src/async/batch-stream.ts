@@ -28,12 +28,14 @@ export class BatchStream extends Readable {
     signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
+  /** @internal */
   override _read(): void {
     if (this.#reading) return;
     this.#reading = true;
     void this.#pump();
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#signal?.removeEventListener('abort', this.#abort);
     this.#ending.abort(error ?? undefined);

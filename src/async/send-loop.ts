@@ -17,13 +17,18 @@ export interface SendReport {
   rejected: number;
   /** Sum of the lengths of the sent frames in bytes. */
   bytes: number;
-  /**
-   * The first rejected frame: its place in the input, its length, and the longest frame that the link takes, in bytes. Never in a report of
-   * `flush`, which has no input.
-   */
-  firstRejected?: { index: number; length: number; limit: number };
+  /** The first rejected frame. Never in a report of `flush`, which has no input. */
+  firstRejected?: {
+    /** Its place in the input, from 0 on. */
+    index: number;
+    /** Its length in bytes. */
+    length: number;
+    /** The longest frame that the link takes, in bytes. */
+    limit: number;
+  };
 }
 
+/** Options of the sending calls of `AsyncInjector` and `AsyncXdpSocket`. */
 export interface AsyncSendOptions extends SendOptions, WaitOptions {
   /** Filled in as the frames go, so that it tells how far the call came also when its promise rejects. */
   report?: SendReport | undefined;

@@ -6,6 +6,7 @@ interface Waiter {
   forget: () => void;
 }
 
+/** What every wait takes. */
 export interface WaitOptions {
   /** Aborting rejects the wait with `signal.reason`. */
   signal?: AbortSignal | undefined;

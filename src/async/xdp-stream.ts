@@ -21,12 +21,15 @@ export class XdpStream<S extends XdpSocket = XdpSocket> extends BatchStream {
   get socket(): AsyncXdpSocket<S> {
     return this.#socket;
   }
+  /** As `stats` of the socket: counters since the last call of either. Packets count when the stream reads them, up to 4 batches ahead. */
   stats(): XdpSocketStats {
     return this.#socket.stats();
   }
+  /** Counters since open; readable after the stream has ended. */
   cumulativeStats(): XdpSocketStats {
     return this.#socket.cumulativeStats();
   }
+  /** The kernel's six counters since open; readable after the stream has ended. */
   statistics(): XdpStats {
     return this.#socket.statistics();
   }

@@ -16,7 +16,9 @@ import { encodePcapng } from '../pcap/pcapng-writer';
 
 /** A VLAN tag: control information (priority, DEI, id) and the EtherType that announced it. */
 export interface VlanTag {
+  /** Priority (3 bits), DEI (1) and VLAN id (12), as IEEE 802.1Q lays them out. */
   tci: number;
+  /** EtherType of the tag: 0x8100 (802.1Q), 0x88a8 (802.1ad). */
   tpid: number;
 }
 
@@ -27,22 +29,29 @@ type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
 
 /** What JSON has of a batch. */
 export interface BatchSummary {
+  /** Name of the interface; empty when the frames came from elsewhere. */
   interface: string;
+  /** As `PacketBatch.seqNum`. */
   seqNum: number;
+  /** Number of packets in the batch. */
   packets: number;
   /** Captured bytes. */
   bytes: number;
+  /** Time of the first packet. */
   tsFirst: Timestamp;
+  /** Time of the last packet. */
   tsLast: Timestamp;
   /** The first 10 packets, a line each. */
   first: string[];
 }
 
+/** Where frames of a batch that is not captured are said to come from. */
 export interface BatchOrigin {
   /** Name of the interface the frames came from; empty for none. */
   interface?: string;
   /** ARPHRD_* of the interface; 1 is Ethernet. */
   linkType?: number;
+  /** What `seqNum` of the batch tells. Default 0. */
   seqNum?: number;
 }
 
@@ -77,6 +86,30 @@ let isBatch: (value: unknown) => value is PacketBatch;
 let linkTypeOf: (batch: PacketBatch) => number;
 let sliceOf: (batch: PacketBatch, first: number, end: number) => PacketBatch;
 
+/**
+ * A batch of packets: one retired block of a receive ring, or with latency `immediate` what had come by then. Columns over bytes, with no object for
+ * a packet: `lengthAt(i)`, `dataAt(i)`, `timestampNsAt(i)` and the rest read packet `i`, from 0 to `length` - 1; iterating yields light `Packet`
+ * views.
+ *
+ * A frame is as it was on the wire, without FCS: a VLAN tag that the kernel has taken out stands in it again.
+ *
+ * Borrowed batches (from `nextBatch`, `tryRecvBatch`, a guard) view the ring and end with `release()`, `using`, or the next reading call: every view
+ * of them has length 0 then. Owned batches (from `recv`, iteration, streams, `PacketBatch.from`, `readPcap`) have memory of their own and live as
+ * long as somebody holds them or a view of them; that memory counts in the `maxBufferedBytes` of their capture. Both are immutable.
+ *
+ * @example Bytes by length class, without an object for a packet
+ * ```ts
+ * import { AsyncCapture } from '@netring/node-red';
+ *
+ * await using capture = AsyncCapture.open('eth0');
+ * const batch = await capture.recv();
+ * let small = 0;
+ * for (let i = 0; i < batch.length; i++) if (batch.originalLengthAt(i) < 128) small++;
+ * console.log(`${small} of ${batch.length} packets have less than 128 bytes`);
+ * const arp = batch.filter((packet) => packet.protocol === 0x0806);
+ * console.log(`${arp}`, arp.toPcapng().length);
+ * ```
+ */
 export class PacketBatch implements Iterable<Packet> {
   #index: Uint32Array;
   #bytes: Buffer;
@@ -146,6 +179,7 @@ export class PacketBatch implements Iterable<Packet> {
     return PacketBatch.over(bytes, index, origin);
   }
 
+  /** Makes Node-RED's clone pass a batch on by reference. */
   get [Symbol.toStringTag](): string {
     return 'PacketBatch';
   }
@@ -182,6 +216,7 @@ export class PacketBatch implements Iterable<Packet> {
   get tsFirst(): Timestamp {
     return { sec: this.#header[Header.FirstSeconds]!, nsec: this.#header[Header.FirstNanoseconds]! };
   }
+  /** Time of the last packet, as the block header has it. */
   get tsLast(): Timestamp {
     return { sec: this.#header[Header.LastSeconds]!, nsec: this.#header[Header.LastNanoseconds]! };
   }
@@ -223,6 +258,7 @@ export class PacketBatch implements Iterable<Packet> {
     const offset = this.#index[record]!;
     return this.#bytes.subarray(offset, offset + this.#index[record + Word.Length]!);
   }
+  /** Seconds and nanoseconds since the epoch, of the clock that `clock` names. */
   timestampAt(i: number): Timestamp {
     const record = this.#record(i);
     return { sec: this.#index[record + Word.Seconds]!, nsec: this.#index[record + Word.Nanoseconds]! };
@@ -236,6 +272,7 @@ export class PacketBatch implements Iterable<Packet> {
   statusAt(i: number): number {
     return this.#word(i, Word.Status);
   }
+  /** What the frame was to the interface: for this machine, for another one, sent by it (`sll_pkttype` of packet(7)). */
   directionAt(i: number): PacketDirection {
     return directionOf((this.#word(i, Word.Meta) >>> 16) & 0xff);
   }
@@ -274,6 +311,7 @@ export class PacketBatch implements Iterable<Packet> {
     return ownedPacket(this.#index, this.#record(i), Buffer.from(this.dataAt(i)));
   }
 
+  /** Light views of the packets in their order, valid as long as the batch is. */
   *[Symbol.iterator](): Generator<Packet, void, undefined> {
     for (let i = 0; i < this.#count; i++) yield new Packet(this, i);
   }
@@ -332,6 +370,7 @@ export class PacketBatch implements Iterable<Packet> {
     release();
   }
 
+  /** `using` releases a borrowed batch, as `release`. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -359,6 +398,7 @@ export class PacketBatch implements Iterable<Packet> {
     };
   }
 
+  /** What `console.log` shows: `toString`. */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -6,7 +6,9 @@ import { packetLine } from '../decode/line';
 
 /** Seconds and nanoseconds since the epoch, of the clock that the batch names. */
 export interface Timestamp {
+  /** Whole seconds. */
   sec: number;
+  /** Nanoseconds of the second, 0 to 999999999. */
   nsec: number;
 }
 
@@ -44,10 +46,13 @@ export interface PacketStatus {
   losing: boolean;
   /** The checksum is left to the hardware: the bytes hold a partial one. Normal for frames that a local socket sent. */
   csumNotReady: boolean;
+  /** The kernel has taken a VLAN tag out, which stands in the bytes again: `vlanTci` holds its control information. */
   vlanValid: boolean;
+  /** `vlanTpid` holds the type of that tag. */
   vlanTpidValid: boolean;
   /** The hardware or the kernel has checked the transport checksum. */
   csumValid: boolean;
+  /** Joined TCP segments, longer than the link takes, as a card joins or cuts them (TP_STATUS_GSO_TCP). */
   gsoTcp: boolean;
 }
 
@@ -84,13 +89,17 @@ export interface OwnedPacket {
   length: number;
   /** Length on the wire in bytes. */
   originalLength: number;
+  /** When it was captured, by the clock of its batch. */
   timestamp: Timestamp;
+  /** The kernel's flags. */
   status: PacketStatus;
+  /** What the frame was to the interface: for this machine, for another one, sent by it. */
   direction: PacketDirection;
   /** The kernel's flow hash; 0 unless `fillRxhash` is on. */
   rxhash: number;
   /** VLAN tag control information; meaningful when `status.vlanValid`. */
   vlanTci: number;
+  /** EtherType of that tag: 0x8100 or 0x88a8; 0 without one. */
   vlanTpid: number;
   /** EtherType as the kernel classified the frame, host byte order. */
   protocol: number;
@@ -121,6 +130,7 @@ export class Packet {
   get originalLength(): number {
     return this.#batch.originalLengthAt(this.#index);
   }
+  /** When it was captured: seconds and nanoseconds since the epoch, of the clock that the batch names. */
   get timestamp(): Timestamp {
     return this.#batch.timestampAt(this.#index);
   }
@@ -128,12 +138,15 @@ export class Packet {
   get timestampNs(): bigint {
     return this.#batch.timestampNsAt(this.#index);
   }
+  /** The kernel's flags. */
   get status(): PacketStatus {
     return statusFlags(this.#batch.statusAt(this.#index), this.length, this.originalLength);
   }
+  /** What the frame was to the interface: for this machine, for another one, sent by it. */
   get direction(): PacketDirection {
     return this.#batch.directionAt(this.#index);
   }
+  /** The kernel's flow hash, 32 bits; 0 unless `fillRxhash` is on. */
   get rxhash(): number {
     return this.#batch.rxhashAt(this.#index);
   }
@@ -141,6 +154,7 @@ export class Packet {
   get vlanTci(): number {
     return this.#batch.vlanAt(this.#index)?.tci ?? 0;
   }
+  /** EtherType of that tag: 0x8100 or 0x88a8; 0 without one. */
   get vlanTpid(): number {
     return this.#batch.vlanAt(this.#index)?.tpid ?? 0;
   }

@@ -12,21 +12,25 @@ import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirect
 export interface TapOptions {
   /** One frame in so many of each direction; 1, the default, is all. */
   every?: number;
+  /** Gets owned batches of copies, on the event loop, at most 16 in a turn of it. What it throws is not caught. */
   onBatch(batch: PacketBatch, direction: BridgeDirection): void;
 }
 
 /** Frames go on only after `Bridge.answer`, or after the timeout, which the engine's own thread keeps. Order is kept. */
 export interface InlineOptions {
-  /** Default 100. */
+  /** How long an answer may take, in ms from when the engine has read the frames. Default 100. */
   timeoutMs?: number;
   /** What frames get that are not answered in time, and those still out when the bridge stops; default `forward`. */
   default?: BridgeAction;
+  /** Gets owned batches and the token by which `Bridge.answer` names them, on the event loop. */
   onBatch(batch: PacketBatch, direction: BridgeDirection, token: string): void;
 }
 
 /** What JavaScript sees of the frames; with neither it sees none. `inline` leaves nothing to tap. */
 export interface BridgeAudience {
+  /** Copies of the frames that are forwarded. */
   tap?: TapOptions;
+  /** The frames themselves, which wait for an answer. */
   inline?: InlineOptions;
 }
 

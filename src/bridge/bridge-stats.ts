@@ -6,11 +6,13 @@ import { BRIDGE_COUNTERS, BridgeCounter, type NativeBridge } from '../native';
  * ring, or with the flow, at this moment).
  */
 export interface BridgeDirectionStats {
+  /** Frames read from the receive ring. */
   readonly received: number;
   /** Sum of the lengths on the wire in bytes. */
   readonly bytes: number;
   /** Taken by the kernel of the other interface. */
   readonly forwarded: number;
+  /** Sum of their lengths in bytes. */
   readonly forwardedBytes: number;
   /** Held back by the filter, by a verdict, or by `dropLinkLocal`. */
   readonly filtered: number;
@@ -35,7 +37,9 @@ export interface BridgeDirectionStats {
 
 /** Counters of both directions, either since open or since the last call of `stats()`. */
 export class BridgeStats {
+  /** What came in on port A. */
   readonly aToB: BridgeDirectionStats;
+  /** What came in on port B. */
   readonly bToA: BridgeDirectionStats;
 
   /** @internal */
@@ -49,6 +53,7 @@ export class BridgeStats {
     return new BridgeStats(difference(this.aToB, earlier.aToB), difference(this.bToA, earlier.bToA));
   }
 
+  /** One line for both directions, with the counters by netring's names. */
   toString(): string {
     return `A→B: ${describe(this.aToB)} | B→A: ${describe(this.bToA)}`;
   }

@@ -6,7 +6,7 @@ import { BridgeFeed, type BridgeAnswer, type BridgeAudience } from './bridge-fee
 import { FilterRun, type BridgeFilterFunction } from './bridge-run';
 import { type BridgeStats, readBridgeStats } from './bridge-stats';
 import { NetringError } from '../errors/errors';
-import { forwardedAccount, keepLedger, type BridgeLedger, type LedgerKeeper } from '../ledger';
+import { forwardedAccount, keepLedger, type BridgeLedger } from '../ledger';
 import { ARPHRD_ETHER } from '../interfaces/link-types';
 import { bridges } from '../metrics/books';
 import { native, PortState, type NativeBridge, type NativeBridgeAudience } from '../native';
@@ -18,9 +18,11 @@ import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirect
 /** One end of a bridge. */
 export type BridgePort = 'a' | 'b';
 
+/** Events of `Bridge`. */
 export interface BridgeEvents {
   /** The link of a port went down. The other port's link is left alone; frames to this one are dropped and counted as errors. */
   down: [port: BridgePort];
+  /** The link of a port came back. */
   up: [port: BridgePort];
   /** The interface was deleted. Open a new bridge when it returns. */
   gone: [port: BridgePort, error: NetringError];
@@ -30,12 +32,17 @@ export interface BridgeEvents {
 
 /** File descriptors of the four sockets. */
 export interface BridgeHandles {
+  /** Receives on port A, what goes A to B. */
   readonly rxA: number;
+  /** Sends on port B, what goes A to B. */
   readonly txB: number;
+  /** Receives on port B, what goes B to A. */
   readonly rxB: number;
+  /** Sends on port A, what goes B to A. */
   readonly txA: number;
 }
 
+/** Sets the options of a bridge one by one; `build` opens it. */
 export class BridgeBuilder extends BridgeSetters {
   /** Opens both interfaces. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
   build(): Bridge {
@@ -48,6 +55,8 @@ export class BridgeBuilder extends BridgeSetters {
  *
  * The interfaces should have no addresses: the kernel goes on reading what they receive. Checksums and segments that a sender left to its hardware
  * travel along (PACKET_VNET_HDR), VLAN tags keep their TPID, and what this machine itself sends on the interfaces is not forwarded.
+ *
+ * After `close` whatever starts it, answers or sets a filter throws `Io` / `ECANCELED`; counters stay readable, `handles()` are -1.
  *
  * @example A wire for a second, without LLDP
  * ```ts
@@ -65,7 +74,8 @@ export class BridgeBuilder extends BridgeSetters {
  * await bridge.run(({ data }) => (data.readUInt16BE(12) === 0x88cc ? 'drop' : 'forward'), { signal }).catch(() => undefined);
  * ```
  */
-export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, LedgerKeeper {
+export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
+  /** @internal Checked options, defaults filled in. */
   readonly settings: BridgeSettings;
   /** What was honoured only in part, and unequal MTUs. */
   readonly warnings: readonly string[];
@@ -112,6 +122,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     return new Bridge({ interfaceA, interfaceB });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: Partial<BridgeOptions> = {}): BridgeBuilder {
     return new BridgeBuilder(options);
   }
@@ -121,6 +132,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     return this.#last === undefined ? this.#handles : { rxA: -1, txB: -1, rxB: -1, txA: -1 };
   }
 
+  /** Whether frames are forwarded now: after `start`, or during `run`. */
   get running(): boolean {
     return this.#running;
   }
@@ -150,6 +162,22 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
   /**
    * Answers a batch of `start({ inline })`. The first answer wins: false for a later one, and for one that comes after the timeout.
    * Throws TypeError for what is no answer, RangeError when it does not fit the batch, which then still waits.
+   *
+   * @example Every frame waits for its verdict
+   * ```ts
+   * import { setTimeout as delay } from 'node:timers/promises';
+   * import { Bridge, type PacketBatch } from '@netring/node-red';
+   *
+   * using bridge = Bridge.builder({ interfaceA: 'eth1', interfaceB: 'eth2', profile: 'balanced' }).build();
+   * const onBatch = (batch: PacketBatch, direction: string, token: string): void => {
+   *   const verdict = Array.from(batch, (packet) => (packet.length > 1000 ? 'drop' : 'forward'));
+   *   if (!bridge.answer(token, { verdict })) console.log(`${direction}: too late`);
+   * };
+   * bridge.start({ inline: { timeoutMs: 100, default: 'forward', onBatch } });
+   * await delay(500);
+   * bridge.stop();
+   * console.log(`${bridge.cumulativeStats()}`);
+   * ```
    */
   answer(token: string, answer: BridgeAnswer = {}): boolean {
     this.#assertOpen();
@@ -159,6 +187,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
   /**
    * Forwards what `filter` lets through, until `stop` (which resolves), an abort (which rejects with the signal's reason) or an error of the filter.
    * It runs on the event loop, a batch at a time, and holds up all traffic while it does; frames that it has not judged at the end are dropped.
+   * Rejects with `Io` / `EALREADY` on a bridge that runs, TypeError for a verdict that is none.
    */
   async run(filter: BridgeFilterFunction, options: WaitOptions = {}): Promise<void> {
     return this.#runFilter(filter, Infinity, options);
@@ -224,6 +253,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     this.#native.unref();
     return this;
   }
+  /** Takes `unref` back: while it runs, the bridge keeps the process alive. */
   ref(): this {
     this.#keepsAlive = true;
     this.#native.ref();
@@ -244,6 +274,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable, Le
     }
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -16,6 +16,7 @@ import type { PacketSource } from '../traits';
 let handleOf: (capture: Capture) => CaptureHandle;
 let isOne: (value: unknown) => value is Capture;
 
+/** Sets the options of a capture one by one; `build` opens it. */
 export class CaptureBuilder extends CaptureSetters {
   /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
   build(): Capture {
@@ -28,6 +29,8 @@ export class CaptureBuilder extends CaptureSetters {
  * `immediate` TPACKET_V2, whose batches hold what has come so far, and may be of one packet.
  *
  * Needs CAP_NET_RAW. Link-down is no error: frames come again once the link is up.
+ *
+ * After `close` whatever reads or sets a filter throws `Io` / `ECANCELED`; counters, `geometry` and `interface` stay readable, `fd` is -1.
  *
  * @example Ten packets, then the counters
  * ```ts
@@ -59,11 +62,16 @@ export class Capture implements PacketSource, Disposable {
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), settings.pollTimeoutMs);
   }
 
-  /** A capture with netring's defaults: 256 MiB of ring, 60 ms block timeout. */
+  /**
+   * A capture with netring's defaults: 256 MiB of ring, 60 ms block timeout.
+   * Throws `NetringError`: `PermissionDenied` without CAP_NET_RAW, `InterfaceNotFound` for a name that is none, `Mmap` when there is no memory for
+   * the ring.
+   */
   static open(interfaceName: string): Capture {
     return new Capture({ interface: interfaceName });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: Partial<CaptureOptions> = {}): CaptureBuilder {
     return new CaptureBuilder(options);
   }
@@ -156,6 +164,17 @@ export class Capture implements PacketSource, Disposable {
    *
    * Throws `SockOpt`: `EINVAL` when the program is of another type, `EBADF` when the descriptor is none; `Io`: `ENOENT` when nothing is pinned at the path,
    * `EACCES` when it cannot be opened or is no object of BPF; `PermissionDenied`: before Linux 5.19 opening a path wants CAP_BPF (a descriptor does not).
+   *
+   * @example A program that bpftool has loaded
+   * ```ts
+   * import { Capture } from '@netring/node-red';
+   *
+   * // bpftool prog load only_88b5.o /sys/fs/bpf/only_88b5 type socket
+   * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+   * capture.attachEbpfFilter('/sys/fs/bpf/only_88b5');
+   * console.log(`${capture.nextBatchBlocking(1000)}`);
+   * capture.detachFilter();
+   * ```
    */
   attachEbpfFilter(program: EbpfProgram): void {
     this.#own().attachEbpfFilter(program);
@@ -186,6 +205,7 @@ export class Capture implements PacketSource, Disposable {
     this.#handle.close();
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -28,6 +28,20 @@ const BATCHES_PER_TURN = 8;
  * programs that think in packets, and for those whose event loop may be busy for longer than the ring lasts.
  *
  * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet.
+ *
+ * @example Packets one by one, then what is left
+ * ```ts
+ * import { ChannelCapture } from '@netring/node-red';
+ *
+ * await using channel = ChannelCapture.spawn({ interface: 'eth0', profile: 'balanced' }, 10_000);
+ * let left = 5;
+ * for await (const packet of channel) {
+ *   console.log(packet.sourceAddress, packet.originalLength, packet.timestamp.sec);
+ *   if (--left === 0) break;
+ * }
+ * const rest = await channel.stopAndDrain();
+ * console.log(rest.length, `${channel.cumulativeStats()}`);
+ * ```
  */
 export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements AsyncIterable<OwnedPacket>, AsyncDisposable, Disposable {
   /** Packets that may wait in the queue. */
@@ -95,6 +109,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     if (!this.#closed) this.#interfaceName = this.#native.interfaceName;
     return this.#interfaceName;
   }
+  /** Whether the interface is up and has a carrier. */
   get linkUp(): boolean {
     return !this.#closed && this.#native.linkState === PortState.Up;
   }
@@ -193,6 +208,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     this.#native.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     this.#native.ref();
     return this;
@@ -213,10 +229,12 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     if (this.#stopped !== undefined) this.#draining.fail(this.#stopped);
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** `await using` closes it, as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();

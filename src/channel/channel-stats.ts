@@ -45,6 +45,7 @@ export class ChannelStats {
     });
   }
 
+  /** `packets: 10, dropped: 0, drops: 0, freezes: 0`. */
   toString(): string {
     return `packets: ${this.packets}, dropped: ${this.dropped}, drops: ${this.drops}, freezes: ${this.freezes}`;
   }

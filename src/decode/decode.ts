@@ -16,16 +16,25 @@ import { SctpLayer, UdpLayer, type SctpFields, type UdpFields } from './udp';
 
 /** The layers of a frame as plain objects, which survive cloning and JSON. Those that the frame does not have are not there. */
 export interface PacketLayers {
+  /** The Ethernet header; not of raw IP. */
   ethernet?: EthernetFields;
   /** From the outermost on; empty without a tag. */
   vlans: VlanFields[];
+  /** The ARP packet. */
   arp?: ArpFields;
+  /** The IPv4 header. */
   ipv4?: Ipv4Fields;
+  /** The IPv6 header with its extension headers. */
   ipv6?: Ipv6Fields;
+  /** The TCP header, of a first fragment or a whole packet: the others hold none. */
   tcp?: TcpFields;
+  /** The UDP header, of a first fragment or a whole packet. */
   udp?: UdpFields;
+  /** The common header of SCTP, of a first fragment or a whole packet. */
   sctp?: SctpFields;
+  /** The ICMP header in IPv4, of a first fragment or a whole packet. */
   icmp?: IcmpFields;
+  /** The ICMPv6 header in IPv6, of a first fragment or a whole packet. */
   icmpv6?: Icmpv6Fields;
   /** EtherType behind all VLAN tags; 0 when the frame has none. */
   etherType: number;
@@ -38,7 +47,10 @@ export interface PacketLayers {
 }
 
 /** A packet object of the output form `decoded`: a packet with its layers. `payload` is a view into `data`. */
-export type DecodedPacketObject = OwnedPacket & PacketLayers & { payload: Buffer };
+export interface DecodedPacketObject extends OwnedPacket, PacketLayers {
+  /** What the innermost decoded layer carries. */
+  payload: Buffer;
+}
 
 const ETH_P_IP = 0x0800;
 const ETH_P_ARP = 0x0806;
@@ -52,21 +64,38 @@ const NO_VLANS: readonly VlanLayer[] = Object.freeze([]);
 /**
  * A frame taken apart. The layers are views that read their fields from the frame, and valid as long as its bytes are; `toJSON()` copies.
  *
- *   const { ethernet, vlans, ipv4, tcp, payload } = packet.decode();
- *   if (tcp?.syn) console.log(ipv4?.source, tcp.sourcePort, tcp.options);
+ * @example New connections, and what is no IP
+ * ```ts
+ * import { Capture } from '@netring/node-red';
+ *
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+ * for (const packet of capture.packetsFor(200)) {
+ *   const { ethernet, vlans, ip, tcp, payload } = packet.decode();
+ *   if (tcp?.syn) console.log(ip?.source, tcp.sourcePort, tcp.options);
+ *   else if (ip === undefined) console.log(ethernet?.source, vlans.length, payload.length);
+ * }
+ * ```
  */
 export class DecodedPacket {
+  /** The Ethernet header; not of raw IP. */
   declare readonly ethernet: EthernetLayer | undefined;
   /** From the outermost on; empty without a tag. */
   declare readonly vlans: readonly VlanLayer[];
+  /** The ARP packet. */
   declare readonly arp: ArpLayer | undefined;
+  /** The IPv4 header. */
   declare readonly ipv4: Ipv4Layer | undefined;
+  /** The IPv6 header with its extension headers. */
   declare readonly ipv6: Ipv6Layer | undefined;
-  /** Not of fragments behind the first, which have no such header; so are the four below. */
+  /** The TCP header, of a first fragment or a whole packet: the others hold none. */
   declare readonly tcp: TcpLayer | undefined;
+  /** The UDP header, of a first fragment or a whole packet. */
   declare readonly udp: UdpLayer | undefined;
+  /** The common header of SCTP, of a first fragment or a whole packet. */
   declare readonly sctp: SctpLayer | undefined;
+  /** The ICMP header in IPv4, of a first fragment or a whole packet. */
   declare readonly icmp: IcmpLayer | undefined;
+  /** The ICMPv6 header in IPv6, of a first fragment or a whole packet. */
   declare readonly icmpv6: Icmpv6Layer | undefined;
   /** EtherType behind all VLAN tags; 0 when the frame has none. */
   declare readonly etherType: number;
@@ -119,6 +148,7 @@ export class DecodedPacket {
     return lineOf(this, this.frame.length);
   }
 
+  /** The layers as plain objects, without the payload's bytes. */
   toJSON(): PacketLayers {
     return this.#addLayersTo({});
   }
@@ -158,6 +188,18 @@ export class DecodedPacket {
 /**
  * Takes a frame apart. `linkType` is the ARPHRD_* of the interface it came from: 1 (Ethernet, the default), 772 (loopback) and 65534 (raw IP) are
  * understood, frames of others are all payload. Never throws on bytes, whatever they hold; TypeError for what is no bytes.
+ *
+ * @example A UDP packet by hand
+ * ```ts
+ * import { decode } from '@netring/node-red';
+ *
+ * const link = 'ffffffffffff0200000000010800';
+ * const ip = '4500001e000100004011f6cbc0000201c0000202';
+ * const udp = '0fa00035000a00006869';
+ * const packet = decode(Buffer.from(link + ip + udp, 'hex'));
+ * console.log(packet.ipv4?.source, packet.udp?.destinationPort, `${packet.payload}`); // 192.0.2.1 53 hi
+ * console.log(`${packet}`); // IP 192.0.2.1.4000 > 192.0.2.2.53: UDP, length 2
+ * ```
  */
 export function decode(frame: Uint8Array | { readonly data: Uint8Array }, linkType = ARPHRD_ETHER): DecodedPacket {
   const bytes = isUint8Array(frame) ? frame : (frame as { data?: unknown } | null | undefined)?.data;

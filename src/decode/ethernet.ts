@@ -1,14 +1,17 @@
 /** The link layer: Ethernet (IEEE 802.3), VLAN tags (IEEE 802.1Q, 802.1ad), ARP (RFC 826). */
 import { Layer, type LayerFields } from './layer';
 
+/** An Ethernet header (IEEE 802.3) as a plain object. */
 export interface EthernetFields extends LayerFields {
-  /** Addresses: lower-case hexadecimal with colons. */
+  /** Address of the receiver: lower-case hexadecimal with colons. */
   destination: string;
+  /** Address of the sender, in the same form. */
   source: string;
   /** EtherType of what follows, which may be a VLAN tag; below 1536 the length of an IEEE 802.3 frame. */
   type: number;
 }
 
+/** An Ethernet header (IEEE 802.3): 14 bytes, without the preamble and FCS. */
 export class EthernetLayer extends Layer implements EthernetFields {
   get headerLength(): number {
     return 14;
@@ -22,6 +25,7 @@ export class EthernetLayer extends Layer implements EthernetFields {
   get type(): number {
     return this.u16(12);
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): EthernetFields {
     return this.flagged({
       offset: this.offset,
@@ -33,6 +37,7 @@ export class EthernetLayer extends Layer implements EthernetFields {
   }
 }
 
+/** A VLAN tag (IEEE 802.1Q) as a plain object. */
 export interface VlanFields extends LayerFields {
   /** Tag protocol: 0x8100 (802.1Q), 0x88a8 (802.1ad, the outer tag) or 0x9100 (its predecessor). */
   tpid: number;
@@ -66,6 +71,7 @@ export class VlanLayer extends Layer implements VlanFields {
   get type(): number {
     return this.u16(2);
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): VlanFields {
     return this.flagged({
       offset: this.offset,
@@ -79,6 +85,7 @@ export class VlanLayer extends Layer implements VlanFields {
   }
 }
 
+/** An ARP packet (RFC 826) as a plain object. */
 export interface ArpFields extends LayerFields {
   /** 1 is Ethernet. */
   hardwareType: number;
@@ -86,14 +93,17 @@ export interface ArpFields extends LayerFields {
   protocolType: number;
   /** 1 request, 2 reply. */
   operation: number;
-  /** Hardware addresses: lower-case hexadecimal with colons. */
+  /** Sender's hardware address: lower-case hexadecimal with colons. */
   senderMac: string;
-  /** Protocol addresses: dotted for IPv4, else hexadecimal. */
+  /** Sender's protocol address: dotted for IPv4, else hexadecimal. */
   senderIp: string;
+  /** Target's hardware address; zeros in a request. */
   targetMac: string;
+  /** Target's protocol address: the one that is asked for. */
   targetIp: string;
 }
 
+/** An ARP packet (RFC 826), for addresses of any length. */
 export class ArpLayer extends Layer implements ArpFields {
   get headerLength(): number {
     return 8 + 2 * (this.#hardwareLength + this.#protocolLength);
@@ -119,6 +129,7 @@ export class ArpLayer extends Layer implements ArpFields {
   get targetIp(): string {
     return this.#protocolAddress(8 + 2 * this.#hardwareLength + this.#protocolLength);
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): ArpFields {
     return this.flagged({
       offset: this.offset,

@@ -3,7 +3,9 @@ import { Layer, type FrameBytes, type LayerFields } from './layer';
 
 /** What both versions tell. */
 export interface IpFields extends LayerFields {
+  /** Address of the sender: dotted, or as RFC 5952 writes IPv6. */
   source: string;
+  /** Address of the receiver, in the same form. */
   destination: string;
   /** IP protocol number of what follows, behind all extension headers of IPv6: 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6. */
   protocol: number;
@@ -13,9 +15,11 @@ export interface IpFields extends LayerFields {
   ecn: number;
   /** Where the data of a fragment belong, in bytes; 0 for a packet that is whole, and for a first fragment. */
   fragmentOffset: number;
+  /** The packet is a fragment, and not the last one. */
   moreFragments: boolean;
 }
 
+/** An option of the IPv4 header. */
 export interface Ipv4Option {
   /** Copied flag, class and number (RFC 791): 7 record route, 68 timestamp, 148 router alert. */
   type: number;
@@ -23,11 +27,15 @@ export interface Ipv4Option {
   data: string;
 }
 
+/** The IPv4 header (RFC 791) as a plain object. */
 export interface Ipv4Fields extends IpFields {
   /** Header and data, in bytes; 0 for a segment that was captured before the hardware has cut it up. */
   totalLength: number;
+  /** Identification, 16 bits: the same in all fragments of a packet. */
   id: number;
+  /** No router may divide the packet. */
   dontFragment: boolean;
+  /** Time to live: how many routers may still pass it on. */
   ttl: number;
   /** As it stands in the header. */
   checksum: number;
@@ -35,6 +43,7 @@ export interface Ipv4Fields extends IpFields {
   options: Ipv4Option[];
 }
 
+/** The IPv4 header (RFC 791). */
 export class Ipv4Layer extends Layer implements Ipv4Fields {
   /** @internal Where the packet ends, as an offset in the frame; undefined when the header does not say. */
   declare readonly packetEnd: number | undefined;
@@ -112,6 +121,7 @@ export class Ipv4Layer extends Layer implements Ipv4Fields {
     }
     return options;
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): Ipv4Fields {
     return this.flagged({
       offset: this.offset,
@@ -139,15 +149,19 @@ export interface Ipv6Extension {
   type: number;
   /** In bytes from the start of the frame. */
   offset: number;
+  /** Its length in bytes. */
   length: number;
 }
 
+/** The IPv6 header (RFC 8200) as a plain object. */
 export interface Ipv6Fields extends IpFields {
+  /** Flow label, 20 bits (RFC 6437). */
   flowLabel: number;
   /** Everything behind the first 40 bytes, in bytes; 0 for a jumbogram. */
   payloadLength: number;
   /** Number of the first extension header, or of the protocol. */
   nextHeader: number;
+  /** How many routers may still pass it on. */
   hopLimit: number;
   /** Of a fragment header; 0 without one. */
   fragmentId: number;
@@ -164,12 +178,15 @@ const AUTHENTICATION = 51;
 const EXTENSIONS = new Set([0, 43, FRAGMENT, AUTHENTICATION, 60, 135, 139, 140]);
 const NONE: readonly Ipv6Extension[] = [];
 
+/** The IPv6 header (RFC 8200) with its extension headers. */
 export class Ipv6Layer extends Layer implements Ipv6Fields {
   /** @internal Where the packet ends, as an offset in the frame; undefined when the header does not say. */
   declare readonly packetEnd: number | undefined;
+  /** Protocol number of what follows the extension headers: 6 TCP, 17 UDP, 58 ICMPv6. */
   declare readonly protocol: number;
   /** With the extension headers. */
   declare readonly headerLength: number;
+  /** In their order, at most 16: a longer chain is left as payload. */
   declare readonly extensions: readonly Ipv6Extension[];
   /** @internal Where the fragment header begins; 0 without one. */
   declare private readonly fragmentAt: number;
@@ -237,6 +254,7 @@ export class Ipv6Layer extends Layer implements Ipv6Fields {
   get fragmentId(): number {
     return this.fragmentAt === 0 ? 0 : this.u32(this.fragmentAt + 4);
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): Ipv6Fields {
     return this.flagged({
       offset: this.offset,

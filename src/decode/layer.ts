@@ -30,6 +30,7 @@ export interface LayerFields {
  * or not, which took 1 µs a packet. Private ones would be lost in Node-RED's clone besides.
  */
 export abstract class Layer implements LayerFields {
+  /** Where its header begins, in bytes from the start of the frame. */
   declare readonly offset: number;
   /** @internal */
   declare protected readonly frame: FrameBytes;
@@ -43,10 +44,12 @@ export abstract class Layer implements LayerFields {
     this.end = end;
   }
 
+  /** Length of its header with options, in bytes, as the header itself tells. */
   abstract get headerLength(): number;
+  /** The fields as a plain object, which survives cloning and JSON. */
   abstract toJSON(): LayerFields;
 
-  /** What `console.log` shows. */
+  /** What `console.log` shows: `toJSON()`. */
   [inspect.custom](): LayerFields {
     return this.toJSON();
   }

@@ -1,41 +1,63 @@
 /** TCP (RFC 9293) and its usual options (RFC 7323, RFC 2018). */
 import { Layer, type LayerFields } from './layer';
 
+/**
+ * An option of the TCP header; `kind` is its number, `name` tells which form it is of.
+ *
+ * - `mss` (2, RFC 9293): `value` is the longest segment that the sender takes, in bytes.
+ * - `window-scale` (3, RFC 7323): the window is to be shifted left by `value` bits.
+ * - `sack-permitted` (4, RFC 2018).
+ * - `sack` (5, RFC 2018): `blocks` that have come, in sequence numbers: from `left` on, `right` excluded.
+ * - `timestamps` (8, RFC 7323): the sender's clock as `value`, and that of the other side as it came last as `echo`.
+ * - `other`: `data` is what stands behind kind and length, as hexadecimal.
+ */
 export type TcpOption =
   | { kind: number; name: 'mss'; value: number }
-  /** The window is to be shifted left by so many bits. */
   | { kind: number; name: 'window-scale'; value: number }
   | { kind: number; name: 'sack-permitted' }
-  /** Sequence numbers: from `left` on, `right` excluded. */
   | { kind: number; name: 'sack'; blocks: { left: number; right: number }[] }
   | { kind: number; name: 'timestamps'; value: number; echo: number }
-  /** `data`: what stands behind kind and length, as hexadecimal. */
   | { kind: number; name: 'other'; data: string };
 
+/** The TCP header (RFC 9293) as a plain object. */
 export interface TcpFields extends LayerFields {
+  /** Port of the sender, 0 to 65535. */
   sourcePort: number;
+  /** Port of the receiver, 0 to 65535. */
   destinationPort: number;
+  /** Sequence number of the first byte of data, or of the SYN, 32 bits. */
   sequence: number;
+  /** The sequence number that the sender expects next; meaningful with `ack`. */
   acknowledgment: number;
   /** The lowest 8 bits, as `tcp[13]` of tcpdump: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128. */
   flags: number;
+  /** The sender has no more data. */
   fin: boolean;
+  /** Opens a connection: `sequence` is the initial one. */
   syn: boolean;
+  /** Resets the connection. */
   rst: boolean;
+  /** Data are to be handed on at once. */
   psh: boolean;
+  /** `acknowledgment` is meaningful. */
   ack: boolean;
+  /** `urgentPointer` is meaningful. */
   urg: boolean;
+  /** Congestion was met (RFC 3168), or with `syn`: the sender knows of ECN. */
   ece: boolean;
+  /** The sender has reduced its window for congestion (RFC 3168). */
   cwr: boolean;
   /** As it stands in the header: not scaled. */
   window: number;
   /** As it stands in the header: unfinished in a frame whose `status.csumNotReady` is set. */
   checksum: number;
+  /** Offset behind the urgent data, from `sequence` on; meaningful with `urg`. */
   urgentPointer: number;
   /** Without padding; they end where one has an impossible length. */
   options: TcpOption[];
 }
 
+/** The TCP header (RFC 9293) with its usual options (RFC 7323, RFC 2018). */
 export class TcpLayer extends Layer implements TcpFields {
   get headerLength(): number {
     return this.room < 13 ? 20 : (this.u8(12) >>> 4) * 4;
@@ -112,6 +134,7 @@ export class TcpLayer extends Layer implements TcpFields {
     }
     return options;
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): TcpFields {
     return this.flagged({
       offset: this.offset,

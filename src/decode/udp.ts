@@ -1,8 +1,11 @@
 /** UDP (RFC 768) and the common header of SCTP (RFC 9260). */
 import { Layer, type LayerFields } from './layer';
 
+/** The UDP header (RFC 768) as a plain object. */
 export interface UdpFields extends LayerFields {
+  /** Port of the sender, 0 to 65535. */
   sourcePort: number;
+  /** Port of the receiver, 0 to 65535. */
   destinationPort: number;
   /** Header and data, in bytes. */
   length: number;
@@ -10,6 +13,7 @@ export interface UdpFields extends LayerFields {
   checksum: number;
 }
 
+/** The UDP header (RFC 768). */
 export class UdpLayer extends Layer implements UdpFields {
   get headerLength(): number {
     return 8;
@@ -30,6 +34,7 @@ export class UdpLayer extends Layer implements UdpFields {
   get checksum(): number {
     return this.u16(6);
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): UdpFields {
     return this.flagged({
       offset: this.offset,
@@ -42,15 +47,19 @@ export class UdpLayer extends Layer implements UdpFields {
   }
 }
 
+/** The common header of SCTP (RFC 9260) as a plain object. */
 export interface SctpFields extends LayerFields {
+  /** Port of the sender, 0 to 65535. */
   sourcePort: number;
+  /** Port of the receiver, 0 to 65535. */
   destinationPort: number;
+  /** Names the association, 32 bits; 0 in the chunk that opens it. */
   verificationTag: number;
   /** CRC32c as it stands in the header. */
   checksum: number;
 }
 
-/** The chunks are payload. */
+/** The common header of SCTP (RFC 9260); its chunks are payload. */
 export class SctpLayer extends Layer implements SctpFields {
   get headerLength(): number {
     return 12;
@@ -67,6 +76,7 @@ export class SctpLayer extends Layer implements SctpFields {
   get checksum(): number {
     return this.u32(8);
   }
+  /** The fields as a plain object, which survives cloning and JSON. */
   toJSON(): SctpFields {
     return this.flagged({
       offset: this.offset,

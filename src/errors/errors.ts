@@ -2,19 +2,32 @@
 import { getSystemErrorName } from 'node:util';
 import { remedyFor } from './remedies';
 
-/** The variants of netring's `Error`. */
+/**
+ * The variants of netring's `Error`.
+ *
+ * - `Config`: a bad option, or options that do not go together; `option` names it. Nothing was opened.
+ * - `PermissionDenied`: a capability is missing; `hint` says how to give it.
+ * - `InterfaceNotFound`: no such interface, or no such network namespace.
+ * - `Socket`, `Mmap`, `Bind`, `SockOpt`: the system call that the kernel refused while opening; `code` is the errno's name.
+ * - `Io`: all later failures: `ECANCELED` after `close`, `ETIMEDOUT`, `ENETDOWN` without a link, `ENODEV` when the interface is gone.
+ */
 export type ErrorKind = 'PermissionDenied' | 'InterfaceNotFound' | 'Config' | 'Socket' | 'Mmap' | 'Bind' | 'SockOpt' | 'Io';
 
+/** What a `NetringError` is made of besides its kind and message. */
 export interface ErrorDetails {
   /** Node's name of the errno (`EPERM`), or a code of Node's own. */
   code?: string;
+  /** The kernel's number of the error. */
   errno?: number;
+  /** The system call that failed. */
   syscall?: string;
   /** The socket option (`PACKET_RX_RING`) or the builder's option (`blockSize`) that was refused. */
   option?: string;
+  /** Name of the interface. */
   interface?: string;
   /** The remedy for where the process runs. */
   hint?: string;
+  /** The error behind this one. */
   cause?: unknown;
 }
 
@@ -28,16 +41,40 @@ export interface NativeFailure {
   detail?: string;
 }
 
+/**
+ * Every failure that is not a wrong argument; that one is a TypeError or a RangeError. The message names the thing, the value and the rule.
+ *
+ * @example Tells the remedy instead of the errno
+ * ```ts
+ * import { Capture, NetringError } from '@netring/node-red';
+ *
+ * try {
+ *   using capture = Capture.open('eth9');
+ * } catch (error) {
+ *   if (!(error instanceof NetringError)) throw error;
+ *   console.log(error.kind, error.code, error.interface, error.hint); // InterfaceNotFound ENODEV eth9
+ * }
+ * ```
+ */
 export class NetringError extends Error {
+  /** `NetringError`, of a `FilterError` too. */
   override readonly name = 'NetringError';
+  /** Which of netring's variants it is. */
   readonly kind: ErrorKind;
+  /** Node.js's name of the errno (`EPERM`), a code such as `ERR_TRUNCATED_FILE`, or `ERR_NETRING`. */
   readonly code: string;
+  /** The kernel's number of the error; undefined when it does not come from the kernel. */
   readonly errno: number | undefined;
+  /** The system call that failed. */
   readonly syscall: string | undefined;
+  /** The option of a builder (`blockSize`) or of the socket (`PACKET_RX_RING`) that was refused. */
   readonly option: string | undefined;
+  /** Name of the interface. */
   readonly interface: string | undefined;
+  /** The remedy for where the process runs (systemd, Docker, Home Assistant, a shell); empty when none is known. */
   readonly hint: string;
 
+  /** For errors of your own that are to look like these. `code` is `ERR_NETRING` when `details` have neither a code nor an errno. */
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.kind = kind;

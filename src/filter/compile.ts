@@ -14,6 +14,7 @@ import { ValueIds } from './value-ids';
 /** What the kernel takes (BPF_MAXINSNS). */
 const MAX_INSTRUCTIONS = 4096;
 
+/** What a filter expression is compiled for. */
 export interface CompileOptions {
   /**
    * What the program runs on. `socket` (default): packets of a live socket, whose outer VLAN tag the kernel has mostly taken out, so that `vlan` asks the
@@ -27,6 +28,18 @@ export interface CompileOptions {
 /**
  * The program of an expression in tcpdump's language (pcap-filter(7)), at most 4096 instructions. It returns 262144 for a packet that matches and 0 for one that does
  * not; an empty expression matches all. Names are not looked up. Throws `FilterError`, whose `column` and `hint` say what to change.
+ *
+ * Throws TypeError for an expression that is no string, RangeError for another `for`.
+ *
+ * @example Compiled once, for several captures
+ * ```ts
+ * import { Capture, compileFilter } from '@netring/node-red';
+ *
+ * const program = compileFilter('ether proto 0x88b5 or (tcp port 502 and not host 10.0.0.1)');
+ * console.log(`${program.length} instructions`);
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).bpfFilter(program).build();
+ * console.log(`${capture.nextBatchBlocking(1000)}`);
+ * ```
  */
 export function compileFilter(expression: string, { for: target = 'socket', linkType = ARPHRD_ETHER }: CompileOptions = {}): BpfInsn[] {
   if (typeof expression !== 'string') throw new TypeError('the expression of a filter is a string');

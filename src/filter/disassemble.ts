@@ -84,10 +84,16 @@ const BPF_JMP = 0x05;
  * when it holds (`jt`) and when it does not (`jf`). Loads beyond the frame have names: `[vlanp]` for the kernel's ancillary data, `[net + 9]` and
  * `[link + 9]` from a header on. A code that is no instruction of classic BPF is shown as `unimp`.
  *
- *     (000) ldh      [12]
- *     (001) jeq      #0x806           jt 2	jf 3
- *     (002) ret      #262144
- *     (003) ret      #0
+ * @example As tcpdump -d prints it
+ * ```ts
+ * import { compileFilter, disassemble } from '@netring/node-red';
+ *
+ * console.log(disassemble(compileFilter('arp')));
+ * // (000) ldh      [12]
+ * // (001) jeq      #0x806           jt 2	jf 3
+ * // (002) ret      #262144
+ * // (003) ret      #0
+ * ```
  */
 export function disassemble(program: readonly BpfInsn[]): string {
   return program.map(line).join('\n');

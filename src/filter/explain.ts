@@ -19,6 +19,13 @@ const REMARKS: Readonly<Record<Remark, string>> = {
  * Says in plain words how an expression is understood: with every parenthesis that it could have, with what it leaves out filled in, and what each
  * of its parts looks at; then the program, as `disassemble` writes it. For people: the wording may change.
  * Throws as `compileFilter`.
+ *
+ * @example What it really asks for
+ * ```ts
+ * import { explainFilter } from '@netring/node-red';
+ *
+ * console.log(explainFilter('port 53 and not src net 10.0.0.0/8'));
+ * ```
  */
 export function explainFilter(expression: string, options: CompileOptions = {}): string {
   const program = compileFilter(expression, options);

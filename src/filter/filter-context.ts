@@ -10,12 +10,17 @@ export interface FilterContext {
   packetType?: number;
   /** EtherType. */
   protocol?: number;
+  /** Index of the interface, as `InterfaceInfo.index`. */
   interfaceIndex?: number;
   /** ARPHRD_*. */
   hardwareType?: number;
+  /** `skb->mark`, which a firewall may have set. */
   mark?: number;
+  /** Receive queue, as the kernel maps it (`skb->queue_mapping`). */
   queue?: number;
+  /** The kernel's flow hash. */
   rxhash?: number;
+  /** Number of the processor on which the program runs. */
   cpu?: number;
   /** Offset of what follows the headers that the kernel's flow dissector knows. */
   payloadOffset?: number;

@@ -13,6 +13,15 @@ const OUTSIDE = -1;
  * Whether `program` accepts `frame`. Semantics of the kernel: a load outside of the frame and a division by zero refuse it, arithmetic is unsigned in 32
  * bits, shifts use the low 5 bits of X. An empty program accepts. Throws `NetringError` kind `Config` for a program that the kernel would not
  * take, when it comes to the instruction.
+ *
+ * @example Of a file's frame, and of one whose tag the kernel has taken out
+ * ```ts
+ * import { compileFilter, filterMatches } from '@netring/node-red';
+ *
+ * const frame = Buffer.from('ffffffffffff02000000000188b5', 'hex');
+ * console.log(filterMatches(compileFilter('ether proto 0x88b5', { for: 'file' }), frame)); // true
+ * console.log(filterMatches(compileFilter('vlan 7'), frame, { vlan: { tci: 7, tpid: 0x8100 } })); // true
+ * ```
  */
 export function filterMatches(program: readonly BpfInsn[], frame: Uint8Array, context: FilterContext = NOTHING): boolean {
   return program.length === 0 || runFilter(program, frame, context) !== 0;

@@ -30,6 +30,19 @@ const LAST_BLOCK_SLACK_MS = 100;
  * `batch.member` is its number as long as there are no others.
  *
  * Rejects with `NetringError` as `Capture.open` throws, and leaves nothing open then; RangeError unless `members` is an integer from 1 to 256.
+ *
+ * @example A hundred packets, and who has read them
+ * ```ts
+ * import { captureGroup } from '@netring/node-red';
+ *
+ * await using group = await captureGroup(2, { interface: 'eth0', profile: 'balanced', fanoutMode: 'load-balance' });
+ * const packets = [0, 0];
+ * for await (const batch of group) {
+ *   packets[batch.member] += batch.length;
+ *   if (packets[0] + packets[1] >= 100) break;
+ * }
+ * console.log(packets, `${await group.stats()}`);
+ * ```
  */
 export async function captureGroup(members: number, options: CaptureOptions): Promise<CaptureGroup> {
   if (!Number.isInteger(members) || members < 1 || members > MOST_MEMBERS)
@@ -86,6 +99,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     members.forEach((member, index) => this.#listenTo(member, index));
   }
 
+  /** Name of the interface that the group was opened on. */
   get interface(): string {
     return this.#settings.interface;
   }
@@ -128,6 +142,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     return this.#receiving.batches(() => undefined, options);
   }
 
+  /** As `batches()`. */
   [Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
     return this.batches();
   }
@@ -154,17 +169,37 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
   /**
    * As `AsyncCapture.setFilter`, for every member, but that batches that a member has read ahead are as the filter before has let them in. When a member
    * refuses the program, others may have it already.
+   *
+   * Rejects with `Config` for a bad filter, with `Io` / `ECANCELED` after `close`.
    */
   async setFilter(filter: Filter | null): Promise<void> {
     await this.#tell('setFilter', filter === null ? null : parseFilter(filter));
   }
 
-  /** As `Capture.attachEbpfFilter`, for every member. */
+  /**
+   * As `Capture.attachEbpfFilter`, for every member.
+   * Rejects as it throws, and with `Io` / `ECANCELED` after `close`.
+   */
   async attachEbpfFilter(program: EbpfProgram): Promise<void> {
     await this.#tell('attachEbpfFilter', checkProgram(program));
   }
 
-  /** As `Capture.attachFanoutEbpf`. */
+  /**
+   * As `Capture.attachFanoutEbpf`.
+   *
+   * Rejects as it throws, and with `Io` / `ECANCELED` after `close`.
+   *
+   * @example The last byte of the destination picks the member
+   * ```ts
+   * import { captureGroup } from '@netring/node-red';
+   *
+   * // bpftool prog load by_station.o /sys/fs/bpf/by_station type socket
+   * await using group = await captureGroup(2, { interface: 'eth0', profile: 'balanced', fanoutMode: 'ebpf' });
+   * await group.attachFanoutEbpf('/sys/fs/bpf/by_station');
+   * const batch = await group.recv();
+   * console.log(batch.member, `${batch}`);
+   * ```
+   */
   async attachFanoutEbpf(program: EbpfProgram): Promise<void> {
     this.#owner.assertOpen();
     assertFanoutEbpf(this.#settings.fanoutMode);
@@ -181,6 +216,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     if (!this.#closed) for (const member of this.#members) member.unref();
     return this;
   }
+  /** Takes `unref` back: open, it keeps the process alive, as it does from the start. */
   ref(): this {
     if (!this.#closed) for (const member of this.#members) member.ref();
     return this;
@@ -199,6 +235,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     await this.#ended;
   }
 
+  /** `await using` closes it, as `close`, and waits until the threads are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -11,6 +11,7 @@ import { resolveInjector } from '../options/validate';
 import type { PacketSink } from '../traits';
 import type { TxSlot } from '../sending/tx-slot';
 
+/** Options of the calls that send batches. */
 export interface SendOptions {
   /** Completes the checksums of captured frames whose status says that they are unfinished, in a copy. Default true. */
   fixChecksums?: boolean;
@@ -18,6 +19,7 @@ export interface SendOptions {
 
 let handleOf: (injector: Injector) => InjectorHandle;
 
+/** Sets the options of an injector one by one; `build` opens it. */
 export class InjectorBuilder extends InjectorSetters {
   /** Opens the ring. Throws `NetringError`: `Config` for a bad option, else by what the kernel refused. */
   build(): Injector {
@@ -29,6 +31,9 @@ export class InjectorBuilder extends InjectorSetters {
  * Sends Ethernet frames on one interface, as they are, without FCS. Needs CAP_NET_RAW.
  *
  * A frame has 14 bytes to MTU + 14, and 4 more when it carries an 802.1Q tag.
+ *
+ * After `close` all but `fd` (-1), `interface`, `linkUp`, `frameCapacity`, `frameCount` and `warnings` throws `Io` / `ECANCELED`; `ledger` goes on
+ * telling what became of the frames.
  *
  * @example A frame by hand, and many in one call
  * ```ts
@@ -59,11 +64,15 @@ export class Injector implements PacketSink, Disposable {
     keepLedger(this, this.#handle);
   }
 
-  /** An injector with netring's defaults: 256 slots of 2048 bytes. */
+  /**
+   * An injector with netring's defaults: 256 slots of 2048 bytes.
+   * Throws `NetringError`: `PermissionDenied` without CAP_NET_RAW, `InterfaceNotFound` for a name that is none.
+   */
   static open(interfaceName: string): Injector {
     return new Injector({ interface: interfaceName });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: InjectorOptions = {}): InjectorBuilder {
     return new InjectorBuilder(options);
   }
@@ -100,6 +109,7 @@ export class Injector implements PacketSink, Disposable {
   get pendingCount(): number {
     return this.#own().sender.pendingCount;
   }
+  /** Slots that are free. Each call looks at every slot of the ring. */
   get availableSlots(): number {
     return this.#own().sender.availableSlots;
   }
@@ -168,6 +178,7 @@ export class Injector implements PacketSink, Disposable {
     }
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

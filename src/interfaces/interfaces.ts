@@ -6,6 +6,10 @@ import { checkNamespace, nativeNamespace, type NamespaceOptions } from './networ
 
 /** RFC 2863; linux/if.h numbers them in this order. */
 const OPER_STATES = ['unknown', 'not-present', 'down', 'lower-layer-down', 'testing', 'dormant', 'up'] as const;
+/**
+ * What the driver says of the link (RFC 2863 `ifOperStatus`, IF_OPER_* of linux/if.h).
+ * @useDeclaredType
+ */
 export type OperState = (typeof OPER_STATES)[number];
 
 /** One interface: its index, MTU in bytes, speed in Mbit/s (0 unknown), queues, and what goes through it. */
@@ -31,6 +35,13 @@ const IFF_LOOPBACK = 1 << 3;
 /**
  * All interfaces, in the kernel's order. Throws `NetringError`: `Io` when the kernel refuses to tell, `InterfaceNotFound` / `PermissionDenied` for a
  * namespace that is not there or may not be entered.
+ *
+ * @example What there is to open
+ * ```ts
+ * import { interfaces } from '@netring/node-red';
+ *
+ * for (const { name, up, mtu, addresses } of interfaces()) console.log(name, up ? 'up' : 'down', mtu, addresses.join(' '));
+ * ```
  */
 export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
   return native()
@@ -44,7 +55,20 @@ export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
     }));
 }
 
-/** The interface of that name. Throws `NetringError` kind `InterfaceNotFound`. */
+/**
+ * The interface of that name. Throws `NetringError` kind `InterfaceNotFound`.
+ *
+ * Throws TypeError for a name that is no string, else as `interfaces`.
+ *
+ * @example Joined segments, which a capture would see as they are
+ * ```ts
+ * import { interfaceInfo } from '@netring/node-red';
+ *
+ * const { up, speed, driver, offloads } = interfaceInfo('eth0');
+ * console.log(up, `${speed} Mbit/s`, driver);
+ * if (offloads.genericReceive) console.log('ethtool -K eth0 gro off shows frames as they were on the wire');
+ * ```
+ */
 export function interfaceInfo(name: string, options: NamespaceOptions = {}): InterfaceInfo {
   if (typeof name !== 'string') throw new TypeError(`the interface name must be a string, got ${typeof name}`);
   const found = interfaces(options).find((entry) => entry.name === name);

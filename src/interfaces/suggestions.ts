@@ -4,9 +4,6 @@ import { interfaceInfo, type InterfaceInfo } from './interfaces';
 import { RING_PROFILES } from '../options/profiles';
 import type { RingProfile } from '../options/values';
 
-/** What the suggestions look at. */
-type Link = Pick<InterfaceInfo, 'mtu' | 'speed' | 'loopback'>;
-
 const ETHERNET_MTU = 1500;
 /** The kernel's memory for a ring cannot be paged out: a larger part is no suggestion. */
 const MEMORY_SHARE = 8;
@@ -16,14 +13,30 @@ const MEMORY_SHARE = 8;
  * `low-memory`; `balanced` for loopback, whose MTU of 65536 and missing speed say nothing of its traffic. A profile whose ring is larger than an eighth
  * of the memory that this process may use gives way to the next smaller one, at last to `balanced` (16 MiB), whose blocks hold jumbo frames too.
  * Virtual interfaces claim speeds (veth 10 Gbit/s) that mean nothing. Throws `NetringError` kind `InterfaceNotFound` for a name that is none.
+ *
+ * @example A starting point
+ * ```ts
+ * import { interfaceInfo, suggestProfile } from '@netring/node-red';
+ *
+ * console.log(suggestProfile(interfaceInfo('eth0')));
+ * console.log(suggestProfile({ mtu: 9000, speed: 1000, loopback: false }));
+ * ```
  */
-export function suggestProfile(interfaceOrName: Link | string): RingProfile {
+export function suggestProfile(interfaceOrName: Pick<InterfaceInfo, 'mtu' | 'speed' | 'loopback'> | string): RingProfile {
   return profileFor(typeof interfaceOrName === 'string' ? interfaceInfo(interfaceOrName) : interfaceOrName, usableMemory());
 }
 
 /**
  * How many captures of a fanout group the interface feeds: as many as it has receive queues, and no more than this process has processors, at least 1.
  * Throws `NetringError` kind `InterfaceNotFound` for a name that is none.
+ *
+ * @example A group that the interface can feed
+ * ```ts
+ * import { captureGroup, suggestFanoutThreads } from '@netring/node-red';
+ *
+ * await using group = await captureGroup(suggestFanoutThreads('eth0'), { interface: 'eth0', profile: 'balanced' });
+ * console.log(group.size, `${await group.recv()}`);
+ * ```
  */
 export function suggestFanoutThreads(interfaceOrName: Pick<InterfaceInfo, 'queues'> | string): number {
   const { queues } = typeof interfaceOrName === 'string' ? interfaceInfo(interfaceOrName) : interfaceOrName;
@@ -31,7 +44,7 @@ export function suggestFanoutThreads(interfaceOrName: Pick<InterfaceInfo, 'queue
 }
 
 /** @internal `memory` in bytes. */
-export function profileFor({ mtu, speed, loopback }: Link, memory: number): RingProfile {
+export function profileFor({ mtu, speed, loopback }: Pick<InterfaceInfo, 'mtu' | 'speed' | 'loopback'>, memory: number): RingProfile {
   const fits = (profile: RingProfile): boolean => ringBytes(profile) <= memory / MEMORY_SHARE;
   return wanted(mtu, speed, loopback).find(fits) ?? 'balanced';
 }

@@ -7,6 +7,7 @@ import { families, type Family } from './families';
 
 /** What is needed of prom-client's `Registry`. */
 export interface MetricsRegistry {
+  /** Takes a metric of prom-client. */
   registerMetric(metric: never): void;
 }
 
@@ -22,6 +23,18 @@ export type CaptureDelta = Pick<CaptureStats, 'packets' | 'drops' | 'freezes'> &
  * ended; of interfaces without an open handle the last 256 are kept.
  *
  * Throws as prom-client does when the registry has metrics of these names; `NetringError` kind `Config` when there is no prom-client.
+ *
+ * @example With prom-client
+ * ```ts
+ * import { Registry } from 'prom-client';
+ * import { Capture, registerMetrics } from '@netring/node-red';
+ *
+ * const registry = new Registry();
+ * registerMetrics(registry);
+ * using capture = Capture.builder({ interface: 'eth0', profile: 'balanced' }).build();
+ * capture.nextBatchBlocking(1000)?.release();
+ * console.log(await registry.getSingleMetricAsString('netring_capture_packets_total'));
+ * ```
  */
 export function registerMetrics(registry: MetricsRegistry): void {
   const { Counter, Gauge } = load();
@@ -38,6 +51,14 @@ export function registerMetrics(registry: MetricsRegistry): void {
  * What is open here is counted already. `delta` without `received` had nothing wait in the ring.
  *
  * Throws TypeError for a name or a number of another type, RangeError for a negative one.
+ *
+ * @example What another process has counted
+ * ```ts
+ * import { metricsText, recordCaptureDelta } from '@netring/node-red';
+ *
+ * recordCaptureDelta('eth7', { packets: 1000, drops: 3, freezes: 1 });
+ * console.log(metricsText()); // netring_capture_drops_total{iface="eth7"} 3
+ * ```
  */
 export function recordCaptureDelta(iface: string, delta: CaptureDelta): void {
   if (typeof iface !== 'string' || iface === '')

@@ -7,6 +7,7 @@
  */
 import { families, type Family, type Sample } from './families';
 
+/** Prometheus's text format 0.0.4, or OpenMetrics 1.0. */
 export type MetricsFormat = 'prometheus' | 'openmetrics';
 
 /** Values of the header Content-Type. */
@@ -15,7 +16,24 @@ export const METRICS_CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 };
 
-/** The metrics of every open handle of this thread as text, for a server that does without prom-client. */
+/**
+ * The metrics of every open handle of this thread as text, for a server that does without prom-client.
+ *
+ * @example A server that Prometheus can scrape
+ * ```ts
+ * import { createServer } from 'node:http';
+ * import { METRICS_CONTENT_TYPES, metricsText } from '@netring/node-red';
+ *
+ * const server = createServer((_request, response) => {
+ *   response.setHeader('Content-Type', METRICS_CONTENT_TYPES.prometheus).end(metricsText());
+ * });
+ * server.listen(9464, '127.0.0.1', async () => {
+ *   const answer = await fetch('http://127.0.0.1:9464/metrics');
+ *   console.log(answer.headers.get('content-type'), await answer.text());
+ *   server.close();
+ * });
+ * ```
+ */
 export function metricsText(format: MetricsFormat = 'prometheus'): string {
   const text = families()
     .map((family) => textOf(family, format))

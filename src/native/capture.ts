@@ -34,8 +34,11 @@ export interface NativeCaptureConfig extends NativeNamespace {
 
 /** What the kernel really gave, which may be less than what was asked for. */
 export interface NativeCaptureGeometry {
+  /** Size of a block in bytes. */
   blockSize: number;
+  /** Blocks in the ring, which has `blockSize * blockCount` bytes. */
   blockCount: number;
+  /** Most that a packet takes of the ring with latency `immediate`, headers included, in bytes. */
   frameSize: number;
   /** Id of the joined fanout group, read back from the kernel; -1 without fanout. */
   fanoutGroup: number;

@@ -1,6 +1,5 @@
 /** Interfaces as the kernel tells of them. */
 
-/** One interface of the process's network namespace. */
 /** What the card or the kernel does to frames before a capture sees them. */
 export interface InterfaceOffloads {
   /** The card takes VLAN tags out (rx-vlan-offload); a capture puts them in again, AF_XDP never sees them. */
@@ -9,8 +8,9 @@ export interface InterfaceOffloads {
   largeReceive: boolean;
   /** The kernel does (generic-receive-offload). */
   genericReceive: boolean;
-  /** Segments leave the stack joined (generic-segmentation-offload, tcp-segmentation-offload): a capture sees them so. */
+  /** Segments leave the stack joined (generic-segmentation-offload): a capture sees them so. */
   genericSegmentation: boolean;
+  /** As `genericSegmentation`, for TCP by the card (tcp-segmentation-offload). */
   tcpSegmentation: boolean;
   /** The card checks checksums (rx-checksumming). */
   receiveChecksum: boolean;
@@ -18,9 +18,13 @@ export interface InterfaceOffloads {
   sendChecksum: boolean;
 }
 
+/** One interface of the network namespace that was asked for. */
 export interface NativeInterface {
+  /** Name, at most 15 bytes. */
   name: string;
+  /** Index by which the kernel knows it in its namespace. */
   index: number;
+  /** Most bytes of a frame behind its link-layer header: 1500 for Ethernet as a rule. */
   mtu: number;
   /** IFF_* bits. */
   flags: number;
@@ -28,6 +32,7 @@ export interface NativeInterface {
   linkType: number;
   /** Link-layer address, lower-case hexadecimal with colons; empty when it has none. */
   address: string;
+  /** The driver sees a link (IFF_LOWER_UP). */
   carrier: boolean;
   /** IF_OPER_* of linux/if.h. */
   operState: number;

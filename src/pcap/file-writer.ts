@@ -34,6 +34,7 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
 
   /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch that would have to wait is copied, so that it may be released as soon as this returns. */
   override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     const waits = this.writableLength > 0 || this.writableCorked > 0;
@@ -81,6 +82,18 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
  * has. A file without packets is one too.
  *
  * Fails with `NetringError` kind `Config` on packets of another link type than the first, with TypeError on what is no packet.
+ *
+ * @example The first 96 bytes of each packet
+ * ```ts
+ * import { createWriteStream } from 'node:fs';
+ * import { pipeline } from 'node:stream/promises';
+ * import { AsyncCapture, PcapWriter } from '@netring/node-red';
+ *
+ * const stream = AsyncCapture.open('eth0').intoStream();
+ * const writer = new PcapWriter({ snapLen: 96 });
+ * await pipeline(stream.take(3), writer, createWriteStream('eth0.pcap'));
+ * console.log(writer.packets, writer.bytes);
+ * ```
  */
 export class PcapWriter extends CaptureFileWriter<PcapEncoder> {
   /** Throws NetringError kind `Config`. */
@@ -94,6 +107,18 @@ export class PcapWriter extends CaptureFileWriter<PcapEncoder> {
  * happened, and the counters of the interfaces at the end.
  *
  * Fails with TypeError on what is no packet, with RangeError on counters that are no counts.
+ *
+ * @example With what the kernel has dropped
+ * ```ts
+ * import { createWriteStream } from 'node:fs';
+ * import { pipeline } from 'node:stream/promises';
+ * import { AsyncCapture, PcapngWriter } from '@netring/node-red';
+ *
+ * const stream = AsyncCapture.open('eth0').intoStream();
+ * const writer = new PcapngWriter({ comment: 'before the upgrade', statistics: () => stream.cumulativeStats() });
+ * await pipeline(stream.take(3), writer, createWriteStream('eth0.pcapng'));
+ * console.log(writer.packets, writer.bytes);
+ * ```
  */
 export class PcapngWriter extends CaptureFileWriter<PcapngEncoder> {
   /** Throws NetringError kind `Config`, RangeError for a text of more than 65535 bytes. */

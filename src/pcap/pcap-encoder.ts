@@ -6,6 +6,7 @@ import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { FILE_HEADER, Magic, RECORD_HEADER } from './pcap-format';
 
+/** Options of `PcapWriter`. */
 export interface PcapOptions {
   /** Bytes of each packet that are kept; 0, the default, keeps all of them. Its original length is told in any case. */
   snapLen?: number;

@@ -3,7 +3,8 @@ import { batchLinkType, type PacketBatch } from '../batches/batch';
 import type { Timestamp } from '../batches/packet';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
-import { LossCounter, type CountersOf } from './losses';
+import type { InterfaceCounters } from './file-window';
+import { LossCounter } from './losses';
 import {
   interfaceDescriptionBlock,
   interfaceStatisticsBlock,
@@ -15,6 +16,7 @@ import {
 } from './pcapng-blocks';
 import { padded } from './pcapng-format';
 
+/** Options of `PcapngWriter`. */
 export interface PcapngOptions {
   /** What the file names as its writer. Default `netring for Node-RED`. */
   application?: string;
@@ -26,7 +28,7 @@ export interface PcapngOptions {
    * Counters of the interface of that name since it was opened, such as a capture's `cumulativeStats()`; undefined when there are none. Asked before
    * every batch, whose first packet then tells how many were lost since the batch before, and for the statistics blocks of the interfaces.
    */
-  statistics?: CountersOf;
+  statistics?: (interfaceName: string) => InterfaceCounters | undefined;
 }
 
 interface Described {

@@ -6,6 +6,7 @@ import { RECORD_WORDS } from '../native';
 import { batchOf, type CaptureFileInput } from './file-encoder';
 import { endOfRoom, firstAt, shifted } from './packet-range';
 
+/** Bounds of a `PreTrigger`: at least one of them. */
 export interface PreTriggerOptions {
   /** Bytes that are held, 44 a packet besides its own: about what the packets take in a pcapng file. */
   maxBytes?: number;
@@ -23,6 +24,21 @@ const WAITING_BATCHES = 4;
  *
  * Batches are held as they are when they fill at least half of their memory, else copied: the memory held is at most twice `maxBytes`, and one
  * batch. Held batches count in the `maxBufferedBytes` of their capture.
+ *
+ * @example The 10 MB before the alarm, and what comes after it
+ * ```ts
+ * import { createWriteStream } from 'node:fs';
+ * import { pipeline } from 'node:stream/promises';
+ * import { AsyncCapture, PcapngWriter, PreTrigger } from '@netring/node-red';
+ *
+ * const before = new PreTrigger({ maxBytes: 10_000_000 });
+ * setTimeout(() => {
+ *   console.log(`alarm: ${before.heldPackets} packets from before it`);
+ *   before.trigger();
+ * }, 300);
+ * const stream = AsyncCapture.open('eth0').intoStream();
+ * await pipeline(stream.take(10), before, new PcapngWriter(), createWriteStream('alarm.pcapng'));
+ * ```
  */
 export class PreTrigger extends Transform {
   readonly #maxBytes: number;
@@ -72,6 +88,7 @@ export class PreTrigger extends Transform {
 
   /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
   override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));

@@ -10,6 +10,7 @@ import type { FileInterface } from './file-window';
 /** A path, the file itself, or its bytes as they come: a `Readable`, or any iterable of Buffers that do not change afterwards. */
 export type PcapInput = string | URL | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+/** Options of `readPcap`. */
 export interface ReadPcapOptions {
   /** Aborting ends the iteration with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -27,6 +28,18 @@ const BATCHES_A_TURN = 16;
  * Packets are bounded by 16 MiB, and so is what is held of a file besides its batches. The iteration throws `NetringError` kind `Io`, code
  * `ERR_TRUNCATED_FILE` or `ERR_INVALID_FILE`, with the byte offset, after the packets before that place; the file system's error when there is no
  * such file. Throws TypeError for an input of another type.
+ *
+ * @example Every packet of a file
+ * ```ts
+ * import { PacketBatch, readPcap } from '@netring/node-red';
+ *
+ * const file = PacketBatch.from([Buffer.from('ffffffffffff02000000000188b5', 'hex')], { interface: 'eth0' }).toPcapng();
+ * const reader = readPcap(file); // or its path, or a stream of its bytes
+ * for await (const batch of reader) {
+ *   for (const packet of batch) console.log(`${batch.interface} ${packet}`);
+ * }
+ * console.log(reader.format, reader.packets); // pcapng 1
+ * ```
  */
 export function readPcap(input: PcapInput, options: ReadPcapOptions = {}): PcapReader {
   return new PcapReader(input, options);
@@ -60,6 +73,7 @@ export class PcapReader implements AsyncIterable<PacketBatch> {
     return this.#parser.length;
   }
 
+  /** The batches in the order of the file. There is one iteration: a loop that is left ends it. */
   [Symbol.asyncIterator](): AsyncGenerator<PacketBatch, void, undefined> {
     return this.#batches;
   }

@@ -11,6 +11,7 @@ import { endOfRoom, firstAt, shifted } from './packet-range';
 import { PcapEncoder } from './pcap-encoder';
 import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
 
+/** Options of `RotatingWriter`. Without a limit there is one file, until `rotate`. */
 export interface RotatingOptions extends PcapngOptions {
   /**
    * Path with `{number}` in the file's name, which counts up from 1 or from the highest there is, and if wanted `{time}`, the UTC time of the file's
@@ -23,6 +24,7 @@ export interface RotatingOptions extends PcapngOptions {
   maxBytes?: number;
   /** A file holds packets of so many seconds, by their timestamps; it also ends when it has been open for so long. */
   maxSeconds?: number;
+  /** A file holds at most so many packets. */
   maxPackets?: number;
   /** Files that stay, the one being written included; older ones of the same pattern are deleted, those of earlier runs too. Default: all. */
   keep?: number;
@@ -32,9 +34,13 @@ export interface RotatingOptions extends PcapngOptions {
 
 /** A file that is complete. */
 export interface RecordedFile {
+  /** Its path, the placeholders filled in. */
   path: string;
+  /** What stands for `{number}`. */
   number: number;
+  /** Packets in it. */
   packets: number;
+  /** Its size in bytes. */
   bytes: number;
 }
 
@@ -58,6 +64,21 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * dies leaves files that can be read up to their last packets. No file is overwritten.
  *
  * Fails with the file system's error, and as `PcapngWriter` and `PcapWriter` do.
+ *
+ * @example The last three files
+ * ```ts
+ * import { pipeline } from 'node:stream/promises';
+ * import { AsyncCapture, RotatingWriter } from '@netring/node-red';
+ *
+ * const stream = AsyncCapture.open('eth0').intoStream();
+ * const writer = new RotatingWriter({
+ *   path: 'eth0-{number}.pcapng',
+ *   maxPackets: 100,
+ *   keep: 3,
+ *   onFile: ({ path, packets, bytes }) => console.log(path, packets, bytes),
+ * });
+ * await pipeline(stream.take(5), writer);
+ * ```
  */
 export class RotatingWriter extends Writable {
   readonly #options: RotatingOptions;
@@ -95,6 +116,7 @@ export class RotatingWriter extends Writable {
 
   /** Takes a `CaptureFileInput`, otherwise as any `Writable`. A borrowed batch is copied, so that it may be released as soon as this returns. */
   override write(input: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
     return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));

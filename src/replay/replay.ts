@@ -13,9 +13,10 @@ import { milliseconds, Pacer, pacedBatch } from './pacer';
  * Where the packets come from: the path of a capture file or its bytes, batches, or a function that is called for each pass. An iterable that can be
  * iterated once only, such as a stream, is replayed once only.
  */
-export type ReplaySource = string | URL | Uint8Array | Batches | (() => Batches);
+export type ReplaySource = string | URL | Uint8Array | ReplayBatches | (() => ReplayBatches);
 
-type Batches = Iterable<PacketBatch> | AsyncIterable<PacketBatch>;
+/** ReplayBatches in their order: an array, a `PcapReader`, a stream. */
+export type ReplayBatches = Iterable<PacketBatch> | AsyncIterable<PacketBatch>;
 
 /** Where they go: an `AsyncInjector`, an `AsyncXdpSocket`, or what else takes batches. */
 export interface ReplaySink {
@@ -23,6 +24,7 @@ export interface ReplaySink {
   sendBatch(batch: PacketBatch, options: { signal?: AbortSignal; report: SendReport }): Promise<unknown>;
 }
 
+/** Options of `replay`. */
 export interface ReplayOptions {
   /**
    * When packets leave. `recorded`, the default: in the rhythm of their timestamps; those that go backwards leave at once. `none`: as fast as the
@@ -65,6 +67,17 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  * delay stays, rather than becoming a burst. The pause between two packets is never shortened, however long it was.
  *
  * Throws NetringError kind `Config` for a bad option, or a source that is not Ethernet. Rejects as `readPcap` and the sink do.
+ *
+ * @example Three times, ten times as fast as recorded
+ * ```ts
+ * import { AsyncInjector, PacketBatch, replay } from '@netring/node-red';
+ *
+ * const data = Buffer.from('ffffffffffff02000000000188b5', 'hex');
+ * const frames = Array.from({ length: 10 }, (_, i) => ({ data, timestamp: { sec: 0, nsec: i * 10_000_000 } }));
+ * const recording = PacketBatch.from(frames).toPcapng(); // or the path of a file
+ * await using injector = AsyncInjector.open('eth0');
+ * console.log(await replay(recording, injector, { speed: 10, loop: 3 })); // { sent: 30, rejected: 0, bytes: 420, loops: 3 }
+ * ```
  */
 export async function replay(source: ReplaySource, sink: ReplaySink, options: ReplayOptions = {}): Promise<ReplayReport> {
   const { signal, loop = 1 } = options;
@@ -84,7 +97,7 @@ export async function replay(source: ReplaySource, sink: ReplaySink, options: Re
 }
 
 async function onePass(
-  batches: Batches,
+  batches: ReplayBatches,
   sink: ReplaySink,
   pacer: Pacer,
   report: ReplayReport,
@@ -154,7 +167,7 @@ function pacerFor({ timing = 'recorded', speed = 1, rate }: ReplayOptions): Pace
   return new Pacer(timing, rate ?? 0, performance, speed);
 }
 
-function opener(source: ReplaySource, loop: number, signal: AbortSignal | undefined): () => Batches {
+function opener(source: ReplaySource, loop: number, signal: AbortSignal | undefined): () => ReplayBatches {
   if (!(loop === Infinity || (Number.isSafeInteger(loop) && loop > 0)))
     throw NetringError.config(`loop is ${loop}: an integer from 1 on, or Infinity`, 'loop');
   if (typeof source === 'string' || source instanceof URL || isUint8Array(source)) return () => readPcap(source, { signal });

@@ -95,7 +95,7 @@ export class TxSlot implements Disposable {
     return this.#length;
   }
 
-  /** Throws RangeError beyond the slot's memory. */
+  /** Sets how many bytes `send` will send. Throws RangeError beyond the slot's memory. */
   setLen(length: number): void {
     this.#slots.assertOut(this);
     assertLength(length);
@@ -109,6 +109,7 @@ export class TxSlot implements Disposable {
     this.#slots.send(this, this.#length);
   }
 
+  /** `using` gives a slot back that was not sent. */
   [Symbol.dispose](): void {
     if (this.#slots.isOut(this)) this.#slots.reclaim();
   }

@@ -33,9 +33,11 @@ export interface XdpSocketOptions extends XdpOptions {
 let handleOf: (socket: XdpSocket) => XdpHandle;
 let isSocket: (value: unknown) => value is XdpSocket;
 
+/** Sets the options of an AF_XDP socket one by one; `build` opens it. */
 export class XdpSocketBuilder extends XdpSetters {
   #sharedUmem: XdpSocket | undefined;
 
+  /** Starts from `options`. Throws `NetringError` kind `Config` for what is no object. */
   constructor(options: XdpSocketOptions = {}) {
     super(options);
     this.#sharedUmem = options.sharedUmem;
@@ -58,6 +60,20 @@ export class XdpSocketBuilder extends XdpSetters {
  * program that redirects frames to it. Frames it gets no longer reach the kernel; those that its filter refuses do.
  *
  * Needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF. The program leaves the interface with the socket.
+ *
+ * After `close` whatever reads, sends or sets a filter throws `Io` / `ECANCELED`; counters stay readable, `fd` is -1.
+ *
+ * @example Takes what comes of one protocol, leaves the rest to the kernel
+ * ```ts
+ * import { XdpSocket } from '@netring/node-red';
+ *
+ * using socket = XdpSocket.builder({ interface: 'eth0', frameCount: 2048, filter: 'ether proto 0x88b5' }).build();
+ * console.log(socket.attachMode, socket.boundMode);
+ * console.log(`${socket.nextBatchBlocking(1000)}`);
+ * console.log(socket.sendBatch([Buffer.from('ffffffffffff02000000000188b5', 'hex')])); // 1
+ * socket.waitDrained(1000);
+ * console.log(`${socket.stats()}`);
+ * ```
  */
 export class XdpSocket implements PacketSource, PacketSink, Disposable {
   readonly #handle: XdpHandle;
@@ -77,11 +93,16 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
     this.#walk = new PacketWalk((timeoutMs) => this.nextBatchBlocking(timeoutMs), LONGEST_WAIT_MS);
   }
 
-  /** A socket with netring's defaults on queue 0: 4096 chunks of 4096 bytes, half of them for receiving. It takes every frame of that queue. */
+  /**
+   * A socket with netring's defaults on queue 0: 4096 chunks of 4096 bytes, half of them for receiving. It takes every frame of that queue.
+   * Throws `NetringError`: `PermissionDenied` without the capabilities, `InterfaceNotFound` for a name that is none, `Bind` when another XDP program
+   * is on the interface.
+   */
   static open(interfaceName: string): XdpSocket {
     return new XdpSocket({ interface: interfaceName });
   }
 
+  /** A builder that starts from `options`. */
   static builder(options: XdpSocketOptions = {}): XdpSocketBuilder {
     return new XdpSocketBuilder(options);
   }
@@ -134,6 +155,7 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
   get pendingCount(): number {
     return this.#own().slots.pendingCount;
   }
+  /** Chunks for sending that are free. */
   get availableSlots(): number {
     return this.#own().slots.availableSlots;
   }
@@ -258,6 +280,7 @@ export class XdpSocket implements PacketSource, PacketSink, Disposable {
     }
   }
 
+  /** `using` closes it, as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

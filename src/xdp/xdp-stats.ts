@@ -44,6 +44,7 @@ export class XdpStats {
     });
   }
 
+  /** The six counters in one line, `rx_dropped=0 rx_invalid=0 …`, as netring has it. */
   toString(): string {
     return (
       `rx_dropped=${this.rx_dropped} rx_invalid=${this.rx_invalid_descs} tx_invalid=${this.tx_invalid_descs} ` +
@@ -72,6 +73,7 @@ export class XdpSocketStats extends CaptureStats {
     this.sendErrors = values.sendErrors;
   }
 
+  /** What was counted between `earlier` and this. */
   override since(earlier: XdpSocketStats): XdpSocketStats {
     return new XdpSocketStats({
       ...super.since(earlier),
@@ -81,6 +83,7 @@ export class XdpSocketStats extends CaptureStats {
     });
   }
 
+  /** `packets: 10, drops: 0, sent: 0, sendErrors: 0`. */
   override toString(): string {
     return `packets: ${this.packets}, drops: ${this.drops}, sent: ${this.sent}, sendErrors: ${this.sendErrors}`;
   }

@@ -1,13 +1,15 @@
 /**
  * The examples in doc comments: each is a whole ES module, which is type-checked and run where eth0, eth1 and eth2 are ends of cables, over whose other
- * ends numbered frames come in. It has to end by itself.
+ * ends numbered frames come in, and where /sys/fs/bpf has the programs that some of them attach. It has to end by itself.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import * as ts from 'typescript';
+import { BpfPins, byteAt, onlyEtherType } from '../support/ebpf';
 import { Lab } from '../support/lab';
 import { cache, root } from '../support/paths';
+import { needsEbpf } from '../support/skip';
 import { probe } from '../support/witness';
 
 interface Example {
@@ -20,6 +22,8 @@ interface Example {
 /** Inside the checkout, so that the package's own name leads to it. */
 const FOLDER = cache('reference');
 const PORTS = ['eth0', 'eth1', 'eth2'];
+/** What of an example takes a program of eBPF. */
+const TAKES_PROGRAM = /Xdp|Ebpf/;
 const FENCE = /^```ts\n([^]*?)\n```$/m;
 
 function examplesOf(path: string): Example[] {
@@ -40,6 +44,12 @@ function examplesOf(path: string): Example[] {
   };
   visit(source);
   return found;
+}
+
+/** What an example says that it prints: comments behind a `console.log`, or on the lines below it. */
+function promisedBy(code: string): string[] {
+  const statements = code.matchAll(/console\.log\(.*\);(?: \/\/ (.*))?((?:\n\/\/ .*)*)/g);
+  return [...statements].flatMap(([, behind, below = '']) => [behind ?? '', ...below.split('\n// ')].filter((line) => line !== ''));
 }
 
 describe('examples of the reference', function () {
@@ -79,21 +89,34 @@ describe('examples of the reference', function () {
         typeRoots: [join(root, 'node_modules', '@types')],
       },
     );
+    // First: one with a wrong type is not to keep the others from being run.
+    program.emit();
     const problems = ts.getPreEmitDiagnostics(program);
     const host = { getCurrentDirectory: () => root, getCanonicalFileName: (name: string) => name, getNewLine: () => '\n' };
     assert.equal(ts.formatDiagnostics(problems, host), '');
-    program.emit();
   });
 
-  for (const { title, code, file } of examples) {
-    it(title, async () => {
-      const child = lab.start(process.execPath, [file.replace(/\.mts$/, '.mjs')], { cwd: FOLDER });
-      let text = '';
-      child.process.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-      const status = await child.exitCode(20_000);
-      assert.equal(child.errors, '');
-      assert.equal(status, 0);
-      if (code.includes('console.log')) assert.notEqual(text, '');
+  const run = async ({ code, file }: Example): Promise<void> => {
+    const child = lab.start(process.execPath, [file.replace(/\.mts$/, '.mjs')], { cwd: FOLDER });
+    let text = '';
+    child.process.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+    const status = await child.exitCode(20_000);
+    assert.equal(child.errors, '');
+    assert.equal(status, 0);
+    if (code.includes('console.log')) assert.notEqual(text, '');
+    for (const line of promisedBy(code)) assert.ok(text.includes(line), `it says that it prints\n${line}\nand prints\n${text}`);
+  };
+
+  for (const example of examples.filter(({ code }) => !TAKES_PROGRAM.test(code))) it(example.title, () => run(example));
+
+  describe('with programs of eBPF', () => {
+    before(function () {
+      needsEbpf(this);
+      const pins = new BpfPins(lab, '/sys/fs/bpf');
+      pins.load(onlyEtherType(0x88b5), 'socket', 'only_88b5');
+      // An incoming frame begins with its network header for them.
+      pins.load(byteAt(0), 'socket', 'by_station');
     });
-  }
+    for (const example of examples.filter(({ code }) => TAKES_PROGRAM.test(code))) it(example.title, () => run(example));
+  });
 });

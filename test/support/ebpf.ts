@@ -1,5 +1,5 @@
 /** eBPF programs without a compiler: instructions put into an object file as clang would leave it, loaded and pinned by bpftool. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from './lab';
@@ -46,17 +46,21 @@ export class BpfPins {
   readonly folder: string;
   #count = 0;
 
-  constructor(lab: Lab) {
-    this.folder = mkdtempSync(join(tmpdir(), 'netring-bpf-'));
+  /** In a folder of its own, or over the one that is given. */
+  constructor(lab: Lab, folder?: string) {
+    this.folder = folder ?? mkdtempSync(join(tmpdir(), 'netring-bpf-'));
     output('mount', ['-t', 'bpf', 'bpf', this.folder]);
-    lab.defer(() => output('sh', ['-c', `umount ${this.folder} && rmdir ${this.folder}`]));
+    lab.defer(() => {
+      output('umount', [this.folder]);
+      if (folder === undefined) rmdirSync(this.folder);
+    });
   }
 
   /** Loads a program and returns the path it is pinned to. */
-  load(program: readonly EbpfInsn[], type: 'socket' | 'xdp' = 'socket'): string {
+  load(program: readonly EbpfInsn[], type: 'socket' | 'xdp' = 'socket', name = `program${this.#count++}`): string {
     const folder = mkdtempSync(join(tmpdir(), 'netring-object-'));
     const file = join(folder, 'program.o');
-    const path = join(this.folder, `program${this.#count++}`);
+    const path = join(this.folder, name);
     writeFileSync(file, objectFile(program, type));
     try {
       output('bpftool', ['prog', 'load', file, path]);

@@ -64,6 +64,7 @@ function setters(name: string, options: string, group: OptionGroup): string {
 export class ${name} {
   readonly #options: ${options};
 
+  /** Starts from \`options\`. Throws \`NetringError\` kind \`Config\` for what is no object. */
   constructor(options: ${options} = {}) {
     this.#options = copyOf(options);
   }
@@ -104,8 +105,9 @@ ${doc(row, '  ')}
 }
 
 function longDoc(rows: readonly OptionRow[]): string {
-  const lines = rows.flatMap((row) => wrap(`@param ${row.argument ?? row.name} ${sentence(row)}`, WIDTH - 5));
-  return block(lines, '  ');
+  const params = rows.flatMap((row) => wrap(`@param ${row.argument ?? row.name} ${sentence(row)}`, WIDTH - 5));
+  const names = rows.map(({ name }) => `\`${name}\``).join(' and ');
+  return block([`Sets ${names}.`, '', ...params], '  ');
 }
 
 function doc(row: OptionRow, indent: string): string {
@@ -114,7 +116,7 @@ function doc(row: OptionRow, indent: string): string {
 }
 
 function block(lines: readonly string[], indent: string): string {
-  return `${indent}/**\n${lines.map((line) => `${indent} * ${line}\n`).join('')}${indent} */`;
+  return `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd() + '\n').join('')}${indent} */`;
 }
 
 function wrap(text: string, width: number): string[] {

@@ -131,6 +131,7 @@ export interface CaptureSettings {
 export class CaptureSetters {
   readonly #options: CaptureOptions;
 
+  /** Starts from `options`. Throws `NetringError` kind `Config` for what is no object. */
   constructor(options: CaptureOptions = {}) {
     this.#options = copyOf(options);
   }
@@ -269,6 +270,8 @@ export class CaptureSetters {
   }
 
   /**
+   * Sets `fanoutMode` and `fanoutGroup`.
+   *
    * @param mode Joins a fanout group, whose sockets share the packets of the interface in this way (ebpf: attachFanoutEbpf). Unset: every
    * capture sees all. Default none.
    * @param groupId Id of the fanout group. Sockets of one group have the same interface, mode and flags; ids count per network namespace.
@@ -346,6 +349,7 @@ export interface InjectorSettings {
 export class InjectorSetters {
   readonly #options: InjectorOptions;
 
+  /** Starts from `options`. Throws `NetringError` kind `Config` for what is no object. */
   constructor(options: InjectorOptions = {}) {
     this.#options = copyOf(options);
   }
@@ -503,6 +507,7 @@ export interface BridgeSettings {
 export class BridgeSetters {
   readonly #options: BridgeOptions;
 
+  /** Starts from `options`. Throws `NetringError` kind `Config` for what is no object. */
   constructor(options: BridgeOptions = {}) {
     this.#options = copyOf(options);
   }
@@ -774,6 +779,7 @@ export interface XdpSettings {
 export class XdpSetters {
   readonly #options: XdpOptions;
 
+  /** Starts from `options`. Throws `NetringError` kind `Config` for what is no object. */
   constructor(options: XdpOptions = {}) {
     this.#options = copyOf(options);
   }
