@@ -11,8 +11,8 @@ import { runSuite } from './lib/mocha.mjs';
 import { buildNative, makePrebuilt } from './lib/native.mjs';
 import { runNativeTests } from './lib/native-tests.mjs';
 import { ensurePackages } from './lib/packages.mjs';
-import { main, root, runIdle } from './lib/run.mjs';
-import { DEFAULT_RUNTIME, installRuntimes, plan } from './lib/suites.mjs';
+import { Problem, main, root, runIdle } from './lib/run.mjs';
+import { DEFAULT_RUNTIME, installRuntimes, plan, suites } from './lib/suites.mjs';
 import { installPrograms } from './lib/system.mjs';
 import { Tally, seconds } from './lib/tally.mjs';
 
@@ -32,7 +32,7 @@ async function everything() {
   // The suites wait more than they work: meanwhile the processors check and compile.
   const meanwhile = Promise.all([
     tally.check('formatters and linters find nothing', () => runIdle('lint.mjs')),
-    tally.check('the tests of the native core compile', () => runIdle('build-native.mjs', '--tests')),
+    tally.check('the tests of the native core compile', () => runIdle('compile-native-tests.mjs')),
   ]);
   if (built.includes(false)) {
     await meanwhile;
@@ -71,6 +71,7 @@ async function developing(argument, rest) {
   await ensurePackages();
   if (argument === 'native') return nativeTests(rest[0]);
   const [suite, runtime = DEFAULT_RUNTIME] = argument.split('@');
+  if (!suites().includes(suite)) throw new Problem(`no suite ${suite}; there are ${suites().join(', ')} and native`);
   await tally.check('the native part builds', () => buildNative());
   // Each goes on without the other: while one part of the house is being rebuilt, the tests of another still run.
   await tally.check('the package compiles', () => build());

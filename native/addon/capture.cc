@@ -1,5 +1,6 @@
 #include "capture.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "../core/bpf_syscall.h"
@@ -9,6 +10,14 @@
 #include "slab_buffer.h"
 
 namespace netring {
+
+namespace {
+
+// Of a batch that was sent to another thread as many packets are shown as tell a busy ring from an idle one.
+constexpr uint32_t kMostReceiptPackets = 1024;
+constexpr uint32_t kReceiptBytes = sizeof(BatchHeader) + kMostReceiptPackets * sizeof(PacketRecord);
+
+}  // namespace
 
 void CaptureWrap::define(Napi::Env env, Napi::Object exports) {
   exports.Set("Capture", DefineClass(env, "Capture",
@@ -141,6 +150,7 @@ CaptureWrap::Filled CaptureWrap::fill(Napi::Env env, SlabPool::Slab* slab, size_
     if (outbox_ && !outbox_->has_room()) return Filled::kNoRoom;
     const size_t index_bytes = sizeof(BatchHeader) + waiting.packets * sizeof(PacketRecord);
     *slab = budget_.take(env, name_, waiting.slab_bytes);
+    if (outbox_) outbox_->set_stalled(slab->data == nullptr);
     if (slab->data == nullptr) return Filled::kNoRoom;
     auto* header = reinterpret_cast<BatchHeader*>(slab->data);
     auto* records = reinterpret_cast<PacketRecord*>(slab->data + sizeof(BatchHeader));
@@ -153,21 +163,22 @@ CaptureWrap::Filled CaptureWrap::fill(Napi::Env env, SlabPool::Slab* slab, size_
   }
 }
 
-// What is left here is a header, which says how the block ended and that no packet is in it any more.
+// What is left here is the receipt: the header of what was sent. Nothing is allocated for it, which V8 refuses in a
+// thread that is being terminated.
 Napi::Value CaptureWrap::send_on(Napi::Env env, SlabPool::Slab slab, size_t length) {
   auto* header = reinterpret_cast<BatchHeader*>(slab.data);
   header->member = member_;
-  BatchHeader rest = *header;
-  rest.count = 0;
-  rest.bytes_offset = sizeof rest;
+  BatchHeader sent = *header;
+  sent.byte_length = 0;
+  sent.count = std::min(sent.count, kMostReceiptPackets);
+  sent.bytes_offset = kReceiptBytes;
   const Status status = outbox_->send(std::make_unique<Parcel>(budget_.pool(), slab, length));
   if (!status.ok()) {
     environment_.raise(env, status, name_);
     return env.Undefined();
   }
-  Napi::ArrayBuffer receipt = Napi::ArrayBuffer::New(env, sizeof rest);
-  if (!env.IsExceptionPending()) std::memcpy(receipt.Data(), &rest, sizeof rest);
-  return receipt;
+  *receipt_header_ = sent;
+  return receipt_.Value();
 }
 
 void CaptureWrap::send_to(const Napi::CallbackInfo& info) {
@@ -179,6 +190,11 @@ void CaptureWrap::send_to(const Napi::CallbackInfo& info) {
   }
   Result<SlabOutbox> outbox = SlabOutbox::join(info[0].As<Napi::Number>().Int32Value());
   if (!outbox.ok()) return environment_.raise(env, outbox.status(), name_);
+  void* memory = nullptr;
+  napi_value receipt = nullptr;
+  if (napi_create_arraybuffer(env, kReceiptBytes, &memory, &receipt) != napi_ok) return;
+  receipt_header_ = static_cast<BatchHeader*>(memory);
+  receipt_ = Napi::Persistent(Napi::ArrayBuffer(env, receipt));
   outbox_.emplace(std::move(*outbox));
   member_ = info[1].As<Napi::Number>().Uint32Value();
 }
@@ -190,8 +206,9 @@ Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
   if (!capture_) return Napi::Boolean::New(info.Env(), false);
-  return Napi::Boolean::New(info.Env(),
-                            budget_.room_for(capture_->waiting().slab_bytes) && (!outbox_ || outbox_->has_room()));
+  const bool memory = budget_.room_for(capture_->waiting().slab_bytes);
+  if (outbox_) outbox_->set_stalled(!memory);
+  return Napi::Boolean::New(info.Env(), memory && (!outbox_ || outbox_->has_room()));
 }
 
 Napi::Value CaptureWrap::wait(const Napi::CallbackInfo& info) {

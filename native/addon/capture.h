@@ -70,6 +70,8 @@ class CaptureWrap : public Napi::ObjectWrap<CaptureWrap>, public Closable {
   std::unique_ptr<Capture> capture_;
   // Given for a member of a group, whose batches go to another thread.
   std::optional<SlabOutbox> outbox_;
+  Napi::Reference<Napi::ArrayBuffer> receipt_;
+  BatchHeader* receipt_header_ = nullptr;
   uint32_t member_ = 0;
   // After the capture: unregisters from the loop before the socket closes.
   Watch watch_;

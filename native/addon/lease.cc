@@ -7,9 +7,13 @@ namespace netring {
 
 bool Lease::make_index(Napi::Env env, size_t most) {
   if (records_ != nullptr) return true;
-  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, sizeof(BatchHeader) + most * sizeof(PacketRecord));
-  if (env.IsExceptionPending()) return false;
-  auto* bytes = static_cast<uint8_t*>(memory.Data());
+  void* data = nullptr;
+  napi_value value = nullptr;
+  // Refused in a thread that is being terminated, which node-addon-api would end the process for.
+  if (napi_create_arraybuffer(env, sizeof(BatchHeader) + most * sizeof(PacketRecord), &data, &value) != napi_ok)
+    return false;
+  const Napi::ArrayBuffer memory(env, value);
+  auto* bytes = static_cast<uint8_t*>(data);
   header_words_ = reinterpret_cast<BatchHeader*>(bytes);
   records_ = reinterpret_cast<PacketRecord*>(bytes + sizeof(BatchHeader));
   header_ = Napi::Persistent(Napi::Uint32Array::New(env, sizeof(BatchHeader) / sizeof(uint32_t), memory, 0));

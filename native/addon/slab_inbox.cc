@@ -9,6 +9,7 @@ void SlabInboxWrap::define(Napi::Env env, Napi::Object exports) {
                                        {
                                            InstanceAccessor<&SlabInboxWrap::outbox_fd>("outboxFd"),
                                            InstanceAccessor<&SlabInboxWrap::ready>("ready"),
+                                           InstanceAccessor<&SlabInboxWrap::sender_stalled>("senderStalled"),
                                            InstanceAccessor<&SlabInboxWrap::buffered_bytes>("bufferedBytes"),
                                            InstanceMethod<&SlabInboxWrap::take>("take"),
                                            InstanceMethod<&SlabInboxWrap::close_outbox>("closeOutbox"),
@@ -35,6 +36,10 @@ Napi::Value SlabInboxWrap::outbox_fd(const Napi::CallbackInfo& info) {
 
 Napi::Value SlabInboxWrap::ready(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), inbox_ && inbox_->ready());
+}
+
+Napi::Value SlabInboxWrap::sender_stalled(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), inbox_ && inbox_->sender_stalled());
 }
 
 Napi::Value SlabInboxWrap::buffered_bytes(const Napi::CallbackInfo& info) {

@@ -24,6 +24,7 @@ class SlabInboxWrap : public Napi::ObjectWrap<SlabInboxWrap>, public Closable {
  private:
   Napi::Value outbox_fd(const Napi::CallbackInfo& info);
   Napi::Value ready(const Napi::CallbackInfo& info);
+  Napi::Value sender_stalled(const Napi::CallbackInfo& info);
   Napi::Value buffered_bytes(const Napi::CallbackInfo& info);
   Napi::Value take(const Napi::CallbackInfo& info);
   void close_outbox(const Napi::CallbackInfo& info);

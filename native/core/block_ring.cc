@@ -78,10 +78,16 @@ void BlockRing::refilter(std::vector<sock_filter> program) {
   // Blocks that are retired now, the one being filled, and one more for a frame that another CPU was just putting into
   // the ring when the filter was swapped: any of them may hold what the old filter let in. Judging a frame twice by the
   // new one changes nothing.
-  uint32_t blocks = 2;
-  for (uint32_t i = current_; blocks < request_.tp_block_nr && retired(i); i = (i + 1) % request_.tp_block_nr) ++blocks;
   refilter_ = std::move(program);
-  refilter_blocks_ = blocks;
+  refilter_blocks_ = std::min(retired_blocks() + 2, std::max(request_.tp_block_nr, 2U));
+}
+
+void BlockRing::forget_filter() { refilter_blocks_ = std::min(refilter_blocks_, retired_blocks()); }
+
+uint32_t BlockRing::retired_blocks() const {
+  uint32_t blocks = 0;
+  while (blocks < request_.tp_block_nr && retired((current_ + blocks) % request_.tp_block_nr)) ++blocks;
+  return blocks;
 }
 
 }  // namespace netring

@@ -30,6 +30,7 @@ class BlockRing final : public ReceiveRing {
                   LentBatch* out) override;
   void release() override;
   void refilter(std::vector<sock_filter> program) override;
+  void forget_filter() override;
   bool outlives_socket() const override { return memory_.use_count() > 1; }
 
  private:
@@ -37,6 +38,8 @@ class BlockRing final : public ReceiveRing {
   uint8_t* current() const { return memory_->data() + size_t{current_} * request_.tp_block_size; }
   tpacket_block_desc* block_at(uint32_t index) const;
   bool retired(uint32_t index) const;
+  // From the current one on.
+  uint32_t retired_blocks() const;
 
   std::shared_ptr<Mapping> memory_;
   uint32_t current_ = 0;

@@ -192,7 +192,7 @@ Status Capture::set_filter(std::vector<sock_filter> program) {
 Status Capture::attach_ebpf_filter(int program_fd) {
   if (const Status s = netring::attach_ebpf_filter(socket_.get(), program_fd); !s.ok()) return s;
   // A classic program set before would go on to refuse what this one lets into the memory that is being filled.
-  ring_->refilter({});
+  ring_->forget_filter();
   return {};
 }
 

@@ -55,6 +55,8 @@ class ReceiveRing {
   virtual void release() = 0;
   // Has the packets that an earlier filter may have let in judged by this one as they are read.
   virtual void refilter(std::vector<sock_filter> program) = 0;
+  // The kernel has a filter from now on that cannot be run here. What `refilter` is to judge and has come, still is.
+  virtual void forget_filter() = 0;
   // A reader that has carried memory away keeps the socket alive.
   virtual bool outlives_socket() const = 0;
 

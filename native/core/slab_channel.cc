@@ -10,7 +10,7 @@ namespace {
 // What a message points to.
 struct Letter {
   std::unique_ptr<Parcel> parcel;
-  std::shared_ptr<std::atomic<uint32_t>> waiting;
+  std::shared_ptr<SlabTraffic> traffic;
   // The socket orders the threads in fact; C++ wants to see it.
   std::atomic<bool> sealed = false;
 };
@@ -26,13 +26,13 @@ Result<SlabOutbox> SlabOutbox::join(int outbox_fd) {
 Status SlabOutbox::send(std::unique_ptr<Parcel> parcel) {
   auto letter = std::make_unique<Letter>();
   letter->parcel = std::move(parcel);
-  letter->waiting = waiting_;
+  letter->traffic = traffic_;
   letter->sealed.store(true, std::memory_order_release);
   const void* address = letter.get();
-  waiting_->fetch_add(1, std::memory_order_acq_rel);
+  traffic_->waiting.fetch_add(1, std::memory_order_acq_rel);
   if (::send(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof address) {
     const Status failure = Status::failed("send");
-    waiting_->fetch_sub(1, std::memory_order_acq_rel);
+    traffic_->waiting.fetch_sub(1, std::memory_order_acq_rel);
     return failure;
   }
   (void)letter.release();
@@ -56,7 +56,8 @@ std::unique_ptr<Parcel> SlabInbox::receive() {
   if (::recv(socket_.get(), &address, sizeof address, MSG_DONTWAIT) != sizeof address) return nullptr;
   const std::unique_ptr<Letter> letter(static_cast<Letter*>(address));
   (void)letter->sealed.load(std::memory_order_acquire);
-  letter->waiting->fetch_sub(1, std::memory_order_acq_rel);
+  traffic_ = letter->traffic;
+  traffic_->waiting.fetch_sub(1, std::memory_order_acq_rel);
   return std::move(letter->parcel);
 }
 

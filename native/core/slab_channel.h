@@ -36,6 +36,13 @@ class Parcel {
   size_t length_;
 };
 
+// What both ends know of the way between them.
+struct SlabTraffic {
+  std::atomic<uint32_t> waiting{0};
+  // The sender has a batch and no memory for it.
+  std::atomic<bool> stalled{false};
+};
+
 // The sending end, in the thread that fills.
 class SlabOutbox {
  public:
@@ -45,7 +52,8 @@ class SlabOutbox {
   // A descriptor of its own for `SlabInbox::outbox_fd()`.
   static Result<SlabOutbox> join(int outbox_fd);
 
-  bool has_room() const { return waiting_->load(std::memory_order_acquire) < kMostWaiting; }
+  bool has_room() const { return traffic_->waiting.load(std::memory_order_acquire) < kMostWaiting; }
+  void set_stalled(bool stalled) { traffic_->stalled.store(stalled, std::memory_order_release); }
   // EPIPE once the inbox is closed.
   Status send(std::unique_ptr<Parcel> parcel);
 
@@ -53,8 +61,8 @@ class SlabOutbox {
   explicit SlabOutbox(UniqueFd socket) : socket_(std::move(socket)) {}
 
   UniqueFd socket_;
-  // Shared with the messages, and counted down as they arrive.
-  std::shared_ptr<std::atomic<uint32_t>> waiting_ = std::make_shared<std::atomic<uint32_t>>(0);
+  // Shared with the messages, whose number is counted down as they arrive.
+  std::shared_ptr<SlabTraffic> traffic_ = std::make_shared<SlabTraffic>();
 };
 
 // The receiving end. Frees what has not been received.
@@ -70,6 +78,8 @@ class SlabInbox {
   void close_outbox() { outbox_.reset(); }
 
   bool ready() const;
+  // Whether the sender had no memory when it last looked. Memory is under what it has sent before: without that it has.
+  bool sender_stalled() const { return traffic_ && traffic_->stalled.load(std::memory_order_acquire); }
   // The oldest parcel, null when there is none.
   std::unique_ptr<Parcel> receive();
   void close();
@@ -79,6 +89,8 @@ class SlabInbox {
 
   UniqueFd socket_;
   UniqueFd outbox_;
+  // The sender's, known from its first parcel on.
+  std::shared_ptr<SlabTraffic> traffic_;
 };
 
 }  // namespace netring

@@ -165,13 +165,14 @@ BatchCount SlotRing::copy(RingReader reader, const WaitingBatch& waiting, BatchH
           capacity - used > room ? take_queued(frame, capacity - used - room) : take_queued(frame, 0);
       in_place = taken > packet.length;
       if (in_place) packet = {place, packet.address, frame, taken, room};
-    } else if (packet.length < place->tp_len && packet.length + place->tp_mac >= request_.tp_frame_size) {
+    } else if (filter_known_ && packet.length < place->tp_len &&
+               packet.length + place->tp_mac >= request_.tp_frame_size) {
       // Cut by the end of the slot, unless the filter wants no more of it.
       uint32_t wanted = UINT32_MAX;
       whole = accepted(packet, reader, filter_, &wanted) && wanted <= packet.length;
     }
     // How much of a queued frame the filter lets in is not known from the slot, which is shorter.
-    const bool judge = refilter_slots_ != 0 || in_place;
+    const bool judge = refilter_slots_ != 0 || (in_place && filter_known_);
     const bool entered =
         !whole ||
         enter_packet(packet, reader, judge ? std::span<const sock_filter>(filter_) : std::span<const sock_filter>(),
@@ -213,6 +214,14 @@ void SlotRing::refilter(std::vector<sock_filter> program) {
   // Slots may be filled out of order and after the swap, by CPUs that were just at it; once round the ring is all of
   // them. Judging a frame twice changes nothing.
   refilter_slots_ = slots_;
+  filter_known_ = true;
+}
+
+void SlotRing::forget_filter() {
+  uint32_t waiting = 0;
+  while (waiting < refilter_slots_ && filled(waiting)) ++waiting;
+  refilter_slots_ = waiting;
+  filter_known_ = false;
 }
 
 // The bytes of the oldest frame in the queue, at most `capacity`; 0 when there is none.

@@ -52,6 +52,7 @@ class SlotRing final : public ReceiveRing {
                   LentBatch* out) override;
   void release() override {}
   void refilter(std::vector<sock_filter> program) override;
+  void forget_filter() override;
   bool outlives_socket() const override { return false; }
 
  private:
@@ -69,6 +70,8 @@ class SlotRing final : public ReceiveRing {
   uint64_t sequence_ = 0;
   std::vector<sock_filter> filter_;
   uint32_t refilter_slots_ = 0;
+  // Whether `filter_` is what the kernel runs.
+  bool filter_known_ = true;
   std::shared_ptr<Mapping> lent_;
 };
 

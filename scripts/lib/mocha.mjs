@@ -41,9 +41,11 @@ export async function runSuite(name, runtimeName, { mochaArgs = [], capture = fa
       { ...process.env, ...env, NETRING_TEST_RESULT: file, NETRING_TEST_RUNTIME: runtimeName },
       { resultFile: file, capture },
     );
-    const result = { passed: 0, failed: [], skipped: [], ...resultIn(file), output: end.output };
+    const told = resultIn(file);
+    const result = { passed: 0, failed: [], skipped: [], ...told, output: end.output };
     if (end.late) result.failed.push(end.late);
     else if (end.code !== 0 && result.failed.length === 0) result.failed.push(`mocha ended with ${end.signal ?? `exit code ${end.code}`}`);
+    else if (told === null) result.failed.push('the process ended before the tests did');
     return result;
   } finally {
     rmSync(folder, { recursive: true });

@@ -127,6 +127,7 @@ export class ReceiveLoop {
 
   /** Lets readers have what comes within `delayMs`, and rejects with `reason` once nothing is left. */
   endAfter(delayMs: number, reason: NetringError): void {
+    clearTimeout(this.#lastBatch);
     this.#lastBatch = setTimeout(() => {
       this.#ended = reason;
       this.#waiting.wake();

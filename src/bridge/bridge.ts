@@ -241,8 +241,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
   }
 
   /** @internal */
-  ledger(): BridgeLedger {
-    const { aToB, bToA } = this.cumulativeStats();
+  ledger({ aToB, bToA } = this.cumulativeStats()): BridgeLedger {
     const closed = this.#last !== undefined;
     return { aToB: forwardedAccount(aToB, closed), bToA: forwardedAccount(bToA, closed) };
   }

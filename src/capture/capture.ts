@@ -160,7 +160,8 @@ export class Capture implements PacketSource, Disposable {
    *
    * A socket has one filter: the program takes the place of `filter` and of what `setFilter` has set, and a later `setFilter` takes its. The ring stays;
    * packets in it stay too, as the filter before has let them in, for a program of the kernel cannot judge them here. `snapLen` goes on to limit
-   * what batches show; what the ring holds of a packet is as long as the program says. `detachFilter` takes it away.
+   * what batches show; what the ring holds of a packet is as long as the program says (with latency `immediate`: one that is too long for a slot comes
+   * whole). `detachFilter` takes it away.
    *
    * Throws `SockOpt`: `EINVAL` when the program is of another type, `EBADF` when the descriptor is none; `Io`: `ENOENT` when nothing is pinned at the path,
    * `EACCES` when it cannot be opened or is no object of BPF; `PermissionDenied`: before Linux 5.19 opening a path wants CAP_BPF (a descriptor does not).

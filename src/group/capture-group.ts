@@ -20,9 +20,6 @@ import type { MemberCall, MemberCalls } from './protocol';
 /** Most members that the kernel lets into a group. */
 const MOST_MEMBERS = 256;
 
-/** How much later than its timeout the last block of a member may come to be read, in ms. */
-const LAST_BLOCK_SLACK_MS = 100;
-
 /**
  * Opens a fanout group of `members` captures, each in a thread of its own (node:worker_threads). Every option holds for each of them: there are so many
  * rings, and so many times `maxBufferedBytes`. `fanoutMode` is `hash` unless given; the kernel picks an unused `fanoutGroup` unless one is
@@ -51,8 +48,9 @@ export async function captureGroup(members: number, options: CaptureOptions): Pr
   const { settings, warnings } = resolveCapture(given, native().pageSize);
   const flags = settings.fanoutFlags.filter((flag) => flag !== 'unique-id');
   const waiting = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const threads = Array.from({ length: members }, (_, index) => new Member(index, settings.interface, waiting));
+  const threads: Member[] = [];
   try {
+    for (let index = 0; index < members; index++) threads.push(new Member(index, settings.interface, waiting));
     // Only the first one can ask for a new group; then its id is known. One after the other: the order in which they join is that in which the kernel
     // numbers them.
     let { fanoutGroup } = settings;
@@ -83,7 +81,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
   readonly #receiving: ReceiveLoop;
   #closed = false;
   #ended: Promise<unknown> | undefined;
-  #gone = false;
+  #gone: NetringError | undefined;
   #previous: CaptureStats;
 
   /** @internal Use `captureGroup`. */
@@ -272,10 +270,13 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
       down: () => index === 0 && this.emit('down'),
       up: () => index === 0 && this.emit('up'),
       gone: (error) => {
-        if (this.#gone) return;
-        this.#gone = true;
-        this.#receiving.endAfter(this.#settings.blockTimeoutMs + LAST_BLOCK_SLACK_MS, error);
+        if (this.#gone !== undefined) return;
+        this.#gone = error;
         this.emit('gone', error);
+      },
+      // Each has sent all that was in its ring by then, and readers look for a batch before they look for the end.
+      drained: (error) => {
+        if (this.#members.every((one) => one.drained)) this.#receiving.endAfter(0, this.#gone ?? error);
       },
       error: (error) => this.#report(error),
       died: (error) => {

@@ -9,7 +9,6 @@ import type { Member } from './member';
 export class GroupReader implements Reader {
   readonly #members: readonly Member[];
   readonly #owner: Owner;
-  readonly #maxBufferedBytes: number;
   readonly #collector: SlabCollector;
   #next = 0;
 
@@ -17,7 +16,6 @@ export class GroupReader implements Reader {
   constructor(members: readonly Member[], owner: Owner, maxBufferedBytes: number) {
     this.#members = members;
     this.#owner = owner;
-    this.#maxBufferedBytes = maxBufferedBytes;
     this.#collector = new SlabCollector(maxBufferedBytes * members.length);
   }
 
@@ -53,11 +51,9 @@ export class GroupReader implements Reader {
     return null;
   }
 
-  /** Live batches of a member leave no room for another block of it, so that it may have stopped. */
+  /** A member waits for the memory of batches that are alive here, and none has sent anything. */
   get stalled(): boolean {
-    if (this.#owner.closed) return false;
-    const full = this.#members.some(({ inbox, geometry }) => inbox.bufferedBytes + geometry.blockSize > this.#maxBufferedBytes);
-    return full && !this.ready;
+    return !this.#owner.closed && this.#members.some((member) => member.stalled) && !this.ready;
   }
 
   reclaim(round: number): void {

@@ -30,9 +30,10 @@ async function drain(): Promise<void> {
     try {
       await capture.recv();
     } catch (error) {
-      // Closed, or the interface is gone. Anything else ends this thread, which the group reports.
-      if (error instanceof NetringError && (error.code === 'ECANCELED' || error.code === 'ENODEV')) return;
-      throw error;
+      // Anything but a close and the end of the interface ends this thread, which the group reports.
+      if (!(error instanceof NetringError) || !['ECANCELED', 'ENODEV'].includes(error.code)) throw error;
+      if (error.code === 'ENODEV') say({ type: 'drained', error: toPlain(error) });
+      return;
     }
     if (Atomics.exchange(task.waiting, 0, 0) === 1) say({ type: 'ready' });
   }

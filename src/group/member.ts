@@ -24,6 +24,8 @@ export interface MemberListener {
   down(): void;
   up(): void;
   gone(error: NetringError): void;
+  /** Its interface is gone, and all that it had is sent. */
+  drained(error: NetringError): void;
   error(error: NetringError): void;
   /** The thread has ended, and nobody has asked for it. */
   died(error: NetringError): void;
@@ -46,6 +48,7 @@ export class Member {
   #requests = 0;
   #failure: NetringError | undefined;
   #closing = false;
+  #drained = false;
   #last: StatsValues = sumOfStats([]);
   /** Packets handed out, and the sum of their lengths on the wire. */
   packets = 0;
@@ -88,6 +91,14 @@ export class Member {
   get warnings(): readonly string[] {
     return this.#opened!.warnings;
   }
+  /** Sends no more: all is sent, or the thread has ended. */
+  get drained(): boolean {
+    return this.#drained || this.#failure !== undefined;
+  }
+  /** It has a batch, and no memory for it: the batches that it has sent hold it. */
+  get stalled(): boolean {
+    return !this.drained && this.inbox.senderStalled;
+  }
   get linkUp(): boolean {
     return this.#linkUp && !this.#closing;
   }
@@ -112,8 +123,12 @@ export class Member {
   async stats(): Promise<CaptureStats> {
     const { packets, bytes } = this;
     if (!this.#closing && this.#failure === undefined) this.#last = await this.ask('stats', undefined);
-    // The thread knows its memory, and after its end the inbox, to which the batches in use belong.
-    else this.#last = { ...this.#last, bufferedBytes: this.inbox.bufferedBytes };
+    // The thread knows its memory, and after its end the inbox, to which the batches in use belong. What a thread that was ended has not told any
+    // more was received all the same.
+    else {
+      const { received, drops, refiltered } = this.#last;
+      this.#last = { ...this.#last, received: Math.max(received, packets + drops + refiltered), bufferedBytes: this.inbox.bufferedBytes };
+    }
     return new CaptureStats({ ...this.#last, packets, bytes, collections: 0 });
   }
 
@@ -154,6 +169,9 @@ export class Member {
         return this.#listener?.up();
       case 'gone':
         return this.#listener?.gone(fromPlain(message.error));
+      case 'drained':
+        this.#drained = true;
+        return this.#listener?.drained(fromPlain(message.error));
       case 'error':
         return this.#listener?.error(fromPlain(message.error));
       case 'answer':

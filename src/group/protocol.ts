@@ -49,7 +49,7 @@ export interface PlainError {
 }
 
 export type MemberMessage =
-  | { readonly type: 'gone' | 'error'; readonly error: PlainError }
+  | { readonly type: 'gone' | 'drained' | 'error'; readonly error: PlainError }
   | { readonly type: 'down' | 'up' | 'ready' }
   | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly error: PlainError };

@@ -114,8 +114,9 @@ const BRIDGE_COLUMNS: readonly Column[] = [
 ];
 
 export const bridges = new Book<Bridge>('netring_bridge_', ['iface', 'direction'], BRIDGE_COLUMNS, (bridge) => {
+  // One reading for both: a bridge counts while it is read.
   const stats = bridge.cumulativeStats();
-  const accounts = bridge.ledger();
+  const accounts = bridge.ledger(stats);
   const row = (side: 'aToB' | 'bToA', iface: string, direction: BridgeDirection): Row => {
     const { wire, shed, waiting } = accounts[side];
     const one = stats[side];

@@ -97,8 +97,9 @@ export interface NativeCapture extends NativeWatchable, NativeReceiver {
   /** Packed `struct sock_filter`s; an empty array detaches. */
   setFilter(filter: Uint8Array): void;
   /**
-   * From now on `take` sends its batches to the `SlabInbox` of another thread that `outboxFd` belongs to, and gives a header of no packets instead;
-   * undefined also when as many wait there as may.
+   * From now on `take` sends its batches to the `SlabInbox` of another thread that `outboxFd` belongs to, and gives a receipt
+   * instead: the header of what was sent, at most 1024 empty packets, in memory that the next call writes again. Undefined also when as many wait
+   * there as may.
    */
   sendTo(outboxFd: number, member: number): void;
   /** The eBPF program is a descriptor, or the path it is pinned to. */
@@ -115,6 +116,8 @@ export interface NativeSlabInbox {
   readonly outboxFd: number;
   /** Whether `take` would give a batch. */
   readonly ready: boolean;
+  /** The sender had a batch and no memory for it when it last looked. */
+  readonly senderStalled: boolean;
   /** Bytes of slabs under the sender's live batches: on the way, and with the reader. */
   readonly bufferedBytes: number;
   take(): ArrayBuffer | null;

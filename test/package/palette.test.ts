@@ -71,6 +71,19 @@ describe('the package', function () {
     assert.deepEqual(Object.keys(manifest().dependencies ?? {}), []);
   });
 
+  it('brings all that "npm run build:native" imports', () => {
+    const paths = new Set(packed.files.map((file) => file.path));
+    const imported = ['scripts/build-native.mjs'];
+    for (const path of imported) {
+      assert.ok(paths.has(path), path);
+      for (const [, target] of readFileSync(unpacked(path), 'utf8').matchAll(/from '(\.[^']*)'/g)) {
+        const found = join(path, '..', target!);
+        if (!imported.includes(found)) imported.push(found);
+      }
+    }
+    assert.ok(imported.length > 1);
+  });
+
   it('has a binary for systems as old as glibc 2.28', () => {
     const symbols = output('objdump', ['-T', unpacked('native', 'prebuilds', `linux-${process.arch}.node`)]);
     assert.match(symbols, /napi_register_module_v1|napi_/);

@@ -317,6 +317,82 @@ describe('captureGroup', () => {
     );
   });
 
+  it('a full ring is read to its last packet although the interface is gone and the reader comes late', async () => {
+    const group = await open(2, { fanoutMode: 'load-balance', blockSize: 65536, blockCount: 64, blockTimeoutMs: 10 });
+    const { sent } = await flood(lab, wire.b, { count: 8000, length: 400 });
+    const gone = once(group, 'gone');
+    lab.ip(`link del ${wire.a}`);
+    await gone;
+    await sleep(400);
+    let packets = 0;
+    await assert.rejects(
+      (async () => {
+        for await (const batch of group) packets += batch.length;
+      })(),
+      { kind: 'Io', code: 'ENODEV' },
+    );
+    assert.equal(group.tryRecv(), null);
+    const { received, drops } = await group.cumulativeStats();
+    assert.equal(received, sent);
+    assert.equal(packets, sent - drops);
+    assert.ok(drops < sent / 2, `${drops} of ${sent} dropped`);
+  });
+
+  it('kept batches near maxBufferedBytes ask for no collection while there is room and nothing comes', async () => {
+    const group = await open(1, { maxBufferedBytes: 2 << 20, blockSize: 65536, blockCount: 64 });
+    const kept: PacketBatch[] = [];
+    const reading = (async () => {
+      for await (const batch of group) kept.push(batch);
+    })();
+    const bufferedBytes = async (): Promise<number> => (await group.cumulativeStats()).bufferedBytes;
+    while ((await bufferedBytes()) + 65536 <= 2 << 20) {
+      await flood(lab, wire.b, { count: 40, length: 1000 });
+      await sleep(30);
+    }
+    const before = await group.cumulativeStats();
+    await sleep(1500);
+    const after = await group.cumulativeStats();
+    assert.equal(after.stalls, 0);
+    assert.equal(after.collections, before.collections);
+    lab.ip(`link del ${wire.a}`);
+    await assert.rejects(reading, { code: 'ENODEV' });
+    assert.ok(kept.length > 0);
+  });
+
+  it('latency immediate gathers what comes fast, as one capture does', async () => {
+    const count = 20_000;
+    const perBatch = async (source: AsyncIterable<PacketBatch>): Promise<number> => {
+      let batches = 0;
+      let packets = 0;
+      for await (const batch of source) {
+        batches++;
+        if ((packets += batch.length) >= count) break;
+      }
+      return packets / batches;
+    };
+    const options = { latency: 'immediate', blockSize: 1 << 20, blockCount: 32 } as const;
+    const group = await open(1, options);
+    const one = asyncCapture(lab, { ...SMALL, ...options, interface: wire.a });
+    const both = Promise.all([perBatch(group), perBatch(one)]);
+    await flood(lab, wire.b, { count, rate: 60_000 });
+    const [ofGroup, ofOne] = await both;
+    assert.ok(ofGroup > ofOne / 3, `${ofGroup} and ${ofOne} packets a batch`);
+  });
+
+  it('without descriptors for all members it leaves no thread behind', async () => {
+    const script = `const { captureGroup } = require('@netring/node-red'); const fs = require('fs');
+      (async () => {
+        await (await captureGroup(1, { interface: '${wire.a}', profile: 'low-memory' })).close();
+        const hogs = []; try { for (;;) hogs.push(fs.openSync('/dev/null')); } catch { /* none left */ }
+        for (let i = 0; i < 70; i++) fs.closeSync(hogs.pop());
+        await captureGroup(60, { interface: '${wire.a}', profile: 'low-memory' }).catch((error) => console.error('refused ' + error.code));
+        for (const hog of hogs) fs.closeSync(hog);
+      })();`;
+    const child = lab.start('sh', ['-c', 'ulimit -n 200; exec "$@"', 'sh', process.execPath, '-e', script]);
+    assert.equal(await child.exitCode(), 0, child.errors);
+    assert.match(child.errors, /refused EMFILE/);
+  });
+
   it('what keeps a member from opening is told as by Capture, and nothing stays open', async () => {
     const member = await open(1, { fanoutMode: 'hash', fanoutGroup: 4711 });
     const rejects = (members: number, options: object, expected: object): Promise<void> =>
@@ -370,6 +446,33 @@ describe('captureGroup', () => {
       assert.equal(child.errors.includes('event ECANCELED'), listen !== '');
       assert.match(child.errors, /^packets 0$/m);
     }
+  });
+
+  it('its threads may be ended under traffic: by exit, by an exception, by whoever holds them', async function () {
+    this.timeout(60_000);
+    const script = `const threads = require('worker_threads'); const held = [];
+      threads.Worker = class extends threads.Worker { constructor(...all) { super(...all); held.push(this); } };
+      const { captureGroup } = require('@netring/node-red');
+      (async () => {
+        for (let round = 0; round < 15; round++) {
+          held.length = 0;
+          const group = await captureGroup(2, { interface: '${wire.a}', profile: 'low-memory', fanoutMode: 'load-balance' });
+          group.on('error', () => undefined);
+          (async () => { for await (const batch of group) batch.length; })().catch(() => undefined);
+          if (round === 0) console.error('open');
+          await new Promise((resolve) => setTimeout(resolve, 20 + 7 * round));
+          await Promise.all(held.map((worker) => worker.terminate()));
+          await group.close();
+        }
+        const group = await captureGroup(2, { interface: '${wire.a}', profile: 'low-memory', fanoutMode: 'load-balance' });
+        (async () => { for await (const batch of group) batch.length; })();
+        setTimeout(() => process.exit(7), 300);
+      })();`;
+    const child = lab.start(process.execPath, ['-e', script]);
+    await child.says('open');
+    const traffic = flood(lab, wire.b, { count: 2_000_000, rate: 100_000 });
+    traffic.catch(() => undefined);
+    assert.equal(await child.exitCode(), 7, child.errors);
   });
 
   it('works in a worker thread, and ends with it', async () => {

@@ -77,6 +77,39 @@ describe('eBPF', () => {
       assert.equal(rx.cumulativeStats().refiltered, 0);
     });
 
+    for (const latency of ['block', 'immediate'] as const) {
+      it(`what setFilter has refused stays refused when a program comes, with latency ${latency}`, async () => {
+        const rx = capture(lab, { interface: wire.a, latency, blockTimeoutMs: 5 });
+        const before = Array.from({ length: 10 }, (_, i) => frame(`before ${i}`, 60, 0x88b5));
+        await sendFrames(lab, wire.b, before);
+        await sleep(100);
+        rx.setFilter(ONLY_88B6);
+        rx.attachEbpfFilter(pins.load(onlyEtherType(0x88b6)));
+        const after = frame('after', 60, 0x88b6);
+        await sendFrames(lab, wire.b, [after]);
+        const seen: Buffer[] = [];
+        for (let batch; (batch = rx.nextBatchBlocking(200)) !== null;) seen.push(...[...batch].map((packet) => Buffer.from(packet.data)));
+        assert.deepEqual(seen, [after]);
+        assert.equal(rx.cumulativeStats().refiltered, 10);
+      });
+    }
+
+    it('latency immediate: what a program cuts is no loss, and what is too long for a slot comes whole', async () => {
+      const rx = asyncCapture(lab, { interface: wire.a, latency: 'immediate', frameSize: 256 });
+      // As much as is left of a slot of 256 bytes behind its headers is what looks like a frame that the slot has cut.
+      const sent = Array.from({ length: 3 }, (_, i) => frame(`long ${i}`, 1000, 0x88b6));
+      for (let cut = 170; cut < 190; cut++) {
+        await rx.attachEbpfFilter(pins.load(onlyEtherType(0x88b6, cut)));
+        await sendFrames(lab, wire.b, sent);
+        const lengths = (await collectPackets(rx, sent.length)).map((packet) => packet.data.length);
+        assert.ok(
+          lengths.every((length) => length === cut || length === 1000),
+          `${cut}: ${lengths.join()}`,
+        );
+      }
+      assert.equal(rx.cumulativeStats().drops, 0);
+    });
+
     it('a classic filter takes the place of a program, also for what is in the ring', async () => {
       const rx = asyncCapture(lab, { interface: wire.a, blockTimeoutMs: 100 });
       await rx.attachEbpfFilter(pins.load(onlyEtherType(0x88b5)));
