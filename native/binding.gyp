@@ -48,6 +48,7 @@
         "core/bridge/transmitter.cc",
         "core/capture.cc",
         "core/channel/channel.cc",
+        "core/channel/packet_queue.cc",
         "core/checksum.cc",
         "core/ethtool.cc",
         "core/injector.cc",

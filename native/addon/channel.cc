@@ -1,9 +1,12 @@
 #include "channel.h"
 
+#include <cstring>
+
 #include "arguments.h"
 #include "capture_config.h"
 #include "frame_arguments.h"
 #include "namespace_argument.h"
+#include "slab_buffer.h"
 
 namespace netring {
 
@@ -12,6 +15,24 @@ namespace {
 // Where the batch begins in the memory: mirrors CHANNEL_BATCH_OFFSET in src/native/. Before it stands one word, on a
 // cache line of its own.
 constexpr size_t kBatchOffset = 64;
+
+// A slab that is filled less than this is not worth keeping for its packets: their bytes are copied.
+constexpr uint32_t kLeastHandedOver = PacketQueue::kSlabBytes / 2;
+
+constexpr size_t kCacheLine = 64;
+
+constexpr size_t kMostCopied =
+    sizeof(BatchHeader) + PacketQueue::kMostPackets * sizeof(PacketRecord) + kLeastHandedOver;
+
+// A packet that has waited for long is in no cache any more, and a program looks at the headers of one after the other:
+// fetched all at once they arrive together.
+void fetch_headers(const PacketQueue::Batch& batch) {
+  for (uint32_t i = 0; i < batch.packets; ++i) {
+    const uint8_t* frame = batch.slab.data + batch.records[i].offset;
+    __builtin_prefetch(frame);
+    __builtin_prefetch(frame + kCacheLine);
+  }
+}
 
 }  // namespace
 
@@ -23,6 +44,7 @@ void ChannelWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceAccessor<&ChannelWrap::interface_name>("interfaceName"),
                                          InstanceAccessor<&ChannelWrap::link_state>("linkState"),
                                          InstanceAccessor<&ChannelWrap::memory>("memory"),
+                                         InstanceAccessor<&ChannelWrap::bytes_out>("bytesOut"),
                                          InstanceAccessor<&ChannelWrap::ended>("ended"),
                                          InstanceAccessor<&ChannelWrap::failure>("failure"),
                                          InstanceAccessor<&ChannelWrap::failed_step>("failedStep"),
@@ -53,7 +75,7 @@ ChannelWrap::ChannelWrap(const Napi::CallbackInfo& info)
     return;
   config.capacity = info[1].As<Napi::Number>().Uint32Value();
   name_ = config.capture.interface;
-  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, kBatchOffset + FrameBatch::kMostPacked);
+  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, kBatchOffset + kMostCopied);
   if (env.IsExceptionPending()) return;
   Result<std::unique_ptr<Channel>> opened = in_namespace(netns.path, [&config] { return Channel::open(config); });
   if (!opened.ok()) {
@@ -117,18 +139,38 @@ void ChannelWrap::start(const Napi::CallbackInfo& info) {
   thread_.start(info[0].As<Napi::Function>(), body, channel, name_);
 }
 
-// Copies the next batch into the memory and returns its number of packets; 0 for none.
+// Writes header and records of the next batch into the memory. Returns its frames as an ArrayBuffer, true when they are
+// in the memory as well, false for no batch.
 Napi::Value ChannelWrap::take(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Channel* channel = opened(env);
   if (channel == nullptr) return env.Undefined();
-  BatchQueue& queue = channel->batches();
-  BatchQueue::Batch* batch = queue.take();
-  if (batch == nullptr) return Napi::Number::New(env, 0);
-  batch->frames.pack(static_cast<uint8_t*>(memory_.Value().Data()) + kBatchOffset, batch->sequence);
-  const uint32_t count = batch->frames.count();
+  PacketQueue& queue = channel->packets();
+  PacketQueue::Batch* batch = queue.take();
+  if (batch == nullptr) return Napi::Boolean::New(env, false);
+  auto* out = static_cast<uint8_t*>(memory_.Value().Data()) + kBatchOffset;
+  const size_t records = batch->packets * sizeof(PacketRecord);
+  BatchHeader header{};
+  header.count = batch->packets;
+  header.byte_length = batch->bytes;
+  header.bytes_offset = static_cast<uint32_t>(sizeof header + records);
+  std::memcpy(out, &header, sizeof header);
+  std::memcpy(out + sizeof header, batch->records.get(), records);
+  if (batch->bytes < kLeastHandedOver) {
+    std::memcpy(out + header.bytes_offset, batch->slab.data, batch->bytes);
+    queue.taken(batch);
+    return Napi::Boolean::New(env, true);
+  }
+  fetch_headers(*batch);
+  const SlabPool::Slab slab = batch->slab;
+  batch->slab.data = nullptr;
   queue.taken(batch);
-  return Napi::Number::New(env, count);
+  return wrap_slab(env, queue.pool(), slab, header.byte_length);
+}
+
+// Bytes handed over by `take` that have not been collected yet.
+Napi::Value ChannelWrap::bytes_out(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), channel_ ? static_cast<double>(channel_->packets().bytes_out()) : 0);
 }
 
 void ChannelWrap::drain(const Napi::CallbackInfo& info) {

@@ -28,6 +28,7 @@ class ChannelWrap : public Napi::ObjectWrap<ChannelWrap>, public Closable {
   Napi::Value interface_name(const Napi::CallbackInfo& info);
   Napi::Value link_state(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value bytes_out(const Napi::CallbackInfo& info);
   Napi::Value ended(const Napi::CallbackInfo& info);
   Napi::Value failure(const Napi::CallbackInfo& info);
   Napi::Value failed_step(const Napi::CallbackInfo& info);
@@ -45,7 +46,7 @@ class ChannelWrap : public Napi::ObjectWrap<ChannelWrap>, public Closable {
 
   Environment& environment_;
   std::string name_;
-  // What JavaScript and the reader share: how many packets were consumed, then the batch that was taken last.
+  // How many packets were consumed, which the reader looks at, then what `take` has written.
   Napi::Reference<Napi::ArrayBuffer> memory_;
   std::unique_ptr<Channel> channel_;
   EngineThread thread_;

@@ -77,17 +77,29 @@ class Taker {
   uint64_t take_all() {
     uint64_t taken = 0;
     for (;;) {
-      BatchQueue::Batch* batch = channel->batches().take();
+      PacketQueue& packets = channel->packets();
+      PacketQueue::Batch* batch = packets.take();
       if (batch == nullptr) return taken;
-      const FrameBatch& frames = batch->frames;
-      for (uint32_t i = 0; i < frames.count(); ++i) {
+      const uint32_t count = batch->packets;
+      // Every other slab is read after the batch has gone back, as JavaScript does, and goes back itself later still.
+      SlabPool::Slab slab = batch->slab;
+      std::vector<uint32_t> offsets;
+      for (uint32_t i = 0; i < count; ++i) offsets.push_back(batch->records[i].offset);
+      const bool keep = keeps_ = !keeps_;
+      if (keep) batch->slab.data = nullptr;
+      if (keep) packets.taken(batch);
+      for (const uint32_t offset : offsets) {
         uint64_t number = 0;
-        std::memcpy(&number, frames.frame(i) + kNumberAt, sizeof number);
+        std::memcpy(&number, slab.data + offset + kNumberAt, sizeof number);
         if (number < next) ++unordered;
         next = number + 1;
       }
-      const uint32_t count = frames.count();
-      channel->batches().taken(batch);
+      (void)packets.bytes_out();
+      if (keep) {
+        packets.pool()->give_back(slab);
+      } else {
+        packets.taken(batch);
+      }
       consume(count);
       taken += count;
     }
@@ -115,6 +127,7 @@ class Taker {
   }
 
   uint32_t consumed_ = 0;
+  bool keeps_ = false;
   pthread_t thread_{};
   bool joined_ = false;
   std::atomic<bool> ended_{false};
@@ -177,10 +190,10 @@ void what_finds_no_room_is_dropped_and_counted() {
   EXPECT_EQ(taker.channel->queued(), 100U);
   EXPECT_EQ(taker.channel->dropped(), 900U);
   // Taken is not consumed.
-  BatchQueue::Batch* batch = taker.channel->batches().take();
+  PacketQueue::Batch* batch = taker.channel->packets().take();
   if (!EXPECT(batch != nullptr)) return;
-  EXPECT_EQ(batch->frames.count(), 100U);
-  taker.channel->batches().taken(batch);
+  EXPECT_EQ(batch->packets, 100U);
+  taker.channel->packets().taken(batch);
   sender.send(10);
   for (int i = 0; i < 200 && taker.channel->dropped() < 910; ++i) sleep_ms(5);
   EXPECT_EQ(taker.channel->dropped(), 910U);
@@ -199,9 +212,9 @@ void bytes_are_bounded_too() {
   sender.send(5000);
   for (int i = 0; i < 400 && taker.channel->queued() + taker.channel->dropped() < 5000; ++i) sleep_ms(5);
   // Two batches are the least.
-  EXPECT_EQ(taker.channel->queued(), 2U * FrameBatch::kMostFrames);
-  EXPECT_EQ(taker.channel->dropped(), 5000U - 2 * FrameBatch::kMostFrames);
-  EXPECT_EQ(taker.take_all(), 2U * FrameBatch::kMostFrames);
+  EXPECT_EQ(taker.channel->queued(), 2U * PacketQueue::kMostPackets);
+  EXPECT_EQ(taker.channel->dropped(), 5000U - 2 * PacketQueue::kMostPackets);
+  EXPECT_EQ(taker.take_all(), 2U * PacketQueue::kMostPackets);
 }
 
 void a_drain_reads_all_there_is_and_lets_nothing_more_in() {

@@ -12,10 +12,9 @@ export class TurnBudget {
     return this.#spent >= this.#most;
   }
 
-  spend(): void {
-    if (this.#spent++ > 0) return;
-    setImmediate(() => {
-      this.#spent = 0;
-    });
+  spend(amount = 1): void {
+    const first = this.#spent === 0;
+    this.#spent += amount;
+    if (first) setImmediate(() => (this.#spent = 0));
   }
 }

@@ -17,8 +17,8 @@ import type { OwnedPacket } from '../batches/packet';
 
 const MOST_CAPACITY = 2 ** 31 - 1;
 
-/** Batches, of up to 1024 packets, that are fetched in one turn of the event loop. */
-const BATCHES_PER_TURN = 8;
+/** Packets after which no more are fetched in a turn of the event loop: some two milliseconds. */
+const PACKETS_PER_TURN = 4096;
 
 /**
  * Packets of an interface, one by one, through a queue that never makes the reader wait: while nobody fetches, the thread goes on emptying the
@@ -26,6 +26,9 @@ const BATCHES_PER_TURN = 8;
  *
  * Which to use: an `AsyncCapture` leaves what is not read in the kernel's ring and hands out batches, at a fraction of the cost. A channel is for
  * programs that think in packets, and for those whose event loop may be busy for longer than the ring lasts.
+ *
+ * A packet's `data` is valid for ever. Packets that came together share memory, up to 8 KiB where they come few at a time and 128 KiB (or a longer
+ * frame) under load: copy what you keep few of many of.
  *
  * All waits take `{ signal }` and are cancel-safe: an aborted wait loses no packet.
  *
@@ -56,7 +59,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
   readonly #queue: ChannelQueue;
   readonly #waiting = new WaitList();
   readonly #draining = new WaitList();
-  readonly #turn = new TurnBudget(BATCHES_PER_TURN);
+  readonly #turn = new TurnBudget(PACKETS_PER_TURN);
   #linkState: PortState;
   /** No packet will come any more: rejects what waits once the queue is empty. */
   #ended: NetringError | undefined;
@@ -88,7 +91,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
       this.geometry = this.#native.geometry;
       assertLinkType(this.geometry.linkType, settings.interface);
       this.warnings = [...warnings, ...this.geometry.warnings];
-      this.#queue = new ChannelQueue(this.#native);
+      this.#queue = new ChannelQueue(this.#native, settings.maxBufferedBytes);
       this.#linkState = this.#native.linkState;
       this.#previous = this.cumulativeStats();
       this.#native.start(() => this.#onWake());
@@ -186,7 +189,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     this.#assertOpen();
     const packets: OwnedPacket[] = [];
     do for (let packet = this.#queue.next(); packet !== null; packet = this.#queue.next()) packets.push(packet);
-    while (this.#queue.fetch());
+    while (this.#queue.fetch() > 0);
     this.close();
     return packets;
   }
@@ -253,8 +256,8 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
   #next(): OwnedPacket | null {
     if (this.#stopped !== undefined) throw this.#stopped;
     const packet = this.#queue.next();
-    if (packet !== null || this.#turn.exhausted || !this.#queue.fetch()) return packet;
-    this.#turn.spend();
+    if (packet !== null || this.#turn.exhausted) return packet;
+    this.#turn.spend(this.#queue.fetch());
     return this.#queue.next();
   }
 

@@ -1,13 +1,15 @@
 /** Packets out of a channel's native queue: they cross many at a time and are handed out one by one. */
 import { CHANNEL_BATCH_OFFSET, Header, HEADER_WORDS, RECORD_WORDS, Word, type NativeChannel } from '../native';
+import { SlabCollector } from '../batches/collector';
 import { ownedPacket } from '../batches/owned-packet';
 import type { OwnedPacket } from '../batches/packet';
 
-/** Bytes of packets that share one buffer, as in Node's own pool: a packet that is kept keeps no more than that. */
+/** Bytes of copied packets that share one buffer, as in Node's own pool. */
 const CHUNK_BYTES = 8192;
 
 export class ChannelQueue {
   readonly #native: NativeChannel;
+  readonly #collector: SlabCollector;
   readonly #consumed: Int32Array;
   readonly #header: Uint32Array;
   readonly #index: Uint32Array;
@@ -17,16 +19,17 @@ export class ChannelQueue {
   #framesEnd = 0;
   #next = 0;
   #end = 0;
-  /** A copy of some frames of the batch, and which part of them it is. */
+  /** Memory of their own for some frames of the batch, or all, and which part of them it has. */
   #chunk = Buffer.alloc(0);
   #chunkBegin = 0;
   #chunkEnd = 0;
   #packets = 0;
   #bytes = 0;
 
-  constructor(native: NativeChannel) {
+  constructor(native: NativeChannel, maxBufferedBytes: number) {
     const { memory } = native;
     this.#native = native;
+    this.#collector = new SlabCollector(maxBufferedBytes);
     this.#consumed = new Int32Array(memory, 0, 1);
     this.#header = new Uint32Array(memory, CHANNEL_BATCH_OFFSET, HEADER_WORDS);
     const records = CHANNEL_BATCH_OFFSET + HEADER_WORDS * 4;
@@ -54,14 +57,22 @@ export class ChannelQueue {
     return packet;
   }
 
-  /** Fetches the next batch; false when the queue is empty. */
-  fetch(): boolean {
-    this.#end = this.#native.take();
+  /** Fetches the next batch and tells its packets; 0 when the queue is empty. */
+  fetch(): number {
+    const frames = this.#native.take();
     this.#next = 0;
-    this.#frames = CHANNEL_BATCH_OFFSET + this.#header[Header.BytesOffset]!;
+    this.#end = frames === false ? 0 : this.#header[Header.Count]!;
     this.#framesEnd = this.#header[Header.ByteLength]!;
+    this.#chunkBegin = 0;
     this.#chunkEnd = 0;
-    return this.#end > 0;
+    if (typeof frames === 'boolean') {
+      this.#frames = CHANNEL_BATCH_OFFSET + this.#header[Header.BytesOffset]!;
+    } else {
+      this.#collector.collectInTime(this.#native.bytesOut);
+      this.#chunk = Buffer.from(frames);
+      this.#chunkEnd = this.#framesEnd;
+    }
+    return this.#end;
   }
 
   #data(record: number): Buffer {

@@ -27,9 +27,11 @@ export interface NativeChannel {
   readonly linkState: PortState;
   /**
    * The first word tells the reader how many packets have been consumed so far (modulo 2^32), which makes room for others. From
-   * `CHANNEL_BATCH_OFFSET` on the batch taken last, in the layout of an owned batch.
+   * `CHANNEL_BATCH_OFFSET` on what `take` has written last.
    */
   readonly memory: ArrayBuffer;
+  /** Bytes of ArrayBuffers handed over that have not been collected yet. */
+  readonly bytesOut: number;
   /** The reader has ended: drained, or by itself with an errno and what failed (ENODEV: the interface was deleted). */
   readonly ended: boolean;
   readonly failure: number;
@@ -39,8 +41,11 @@ export interface NativeChannel {
    * reader has ended.
    */
   start(listener: () => void): void;
-  /** Number of packets of the next batch, which stands in `memory` now; 0 when there is none. */
-  take(): number;
+  /**
+   * The next batch; false when there is none. Header and records stand in `memory` now, in the layout of an owned batch. The frames are handed over
+   * as an ArrayBuffer; few of them stand behind the records: true.
+   */
+  take(): ArrayBuffer | boolean;
   /** Lets nothing more in; the reader ends when it has read what there is. */
   drain(): void;
   /** `out` has `CHANNEL_COUNTERS` places. */

@@ -86,8 +86,34 @@ describe('ChannelCapture', () => {
     }
     channel.close();
     kept.forEach(({ data }, i) => assert.deepEqual(data, numberedFrame(7 * i, 700)));
-    for (const { data } of kept) assert.ok(data.buffer.byteLength <= 8192, `${data.buffer.byteLength} bytes`);
+    for (const { data } of kept) assert.ok(data.buffer.byteLength <= 131_072, `${data.buffer.byteLength} bytes`);
     assert.deepEqual(structuredClone(kept[1]!.timestamp), kept[1]!.timestamp);
+  });
+
+  it('packets that come few at a time share no more than 8 KiB', async () => {
+    const channel = spawn(1000);
+    await flood(lab, wire.b, { count: 60, length: 1000 });
+    await settled(channel, 60);
+    for (let i = 0; i < 60; i++) {
+      const { data } = await channel.recv();
+      assert.deepEqual(data, numberedFrame(i, 1000));
+      assert.ok(data.buffer.byteLength <= 8192, `${data.buffer.byteLength} bytes`);
+    }
+  });
+
+  it('frames longer than the memory that many share come whole', async () => {
+    lab.ip(`link set ${wire.a} mtu 65535`);
+    lab.ip(`link set ${wire.b} mtu 65535`);
+    const channel = spawn(1000, { blockSize: 1 << 20, blockCount: 4 });
+    const sent = [frame('long', 65_000), frame('short'), frame('long again', 65_000), frame('and again', 65_000), frame('last', 60)];
+    await sendFrames(lab, wire.b, sent);
+    const packets: OwnedPacket[] = [];
+    while (packets.length < sent.length) packets.push(await channel.recv({ signal: AbortSignal.timeout(3000) }));
+    assert.deepEqual(
+      packets.map(({ data }) => data),
+      sent,
+    );
+    assertLedger(channel.cumulativeStats(), sent.length);
   });
 
   it('a million frames come through, each once and in order, as a witness counts them', async function () {

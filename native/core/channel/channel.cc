@@ -1,10 +1,11 @@
 #include "channel.h"
 
 #include <linux/filter.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 #include "../atomics.h"
 #include "../clock.h"
@@ -18,21 +19,23 @@ namespace {
 // 50 us.
 constexpr uint32_t kLookEvery = 1024;
 
+// Longest time that a busy ring is left alone, so that one look finds several blocks: a wake-up for each costs both
+// threads as much as dozens of packets.
+constexpr int64_t kMostGatheringMs = 2;
+
+// With a ring that has no blocks to be filled: packets a millisecond from which on they are left to gather for one.
+constexpr int64_t kGathersFrom = 32;
+constexpr int64_t kNsPerMs = 1'000'000;
+
 // How much longer than a block's timeout a drain waits for the block that was being filled.
 constexpr int64_t kDrainSlackMs = 20;
-
-uint32_t batches_in(double bytes) {
-  constexpr double kLeast = 2;
-  constexpr double kMost = 65536;
-  return static_cast<uint32_t>(std::clamp(bytes / FrameBatch::kMostPacked, kLeast, kMost));
-}
 
 }  // namespace
 
 Channel::Channel(std::unique_ptr<Capture> capture, const ChannelConfig& config, UniqueFd event)
     : capacity_(config.capacity),
       capture_(std::move(capture)),
-      batches_(BatchQueue::Kind::kCopied, batches_in(config.most_bytes)),
+      packets_(config.most_bytes),
       records_(capture_->ring().most_packets()),
       event_(std::move(event)) {
   update_link();
@@ -67,7 +70,8 @@ std::string Channel::interface_name() {
 
 Status Channel::run(void (*notify)(void*), void* context) {
   const Status ended = read_ring(notify, context);
-  batches_.publish();
+  // The end is told of in any case.
+  (void)packets_.publish();
   return ended;
 }
 
@@ -93,6 +97,11 @@ Status Channel::read_ring(void (*notify)(void*), void* context) {
       if (all_read() || now >= drained_at_ms) return {};
       rest = drained_at_ms - now;
     }
+    if (const int64_t gathering = gathering_ms(); gathering > 0 && ending == Ending::kNot) {
+      pollfd order = {event_.get(), POLLIN, 0};
+      if (::poll(&order, 1, static_cast<int>(gathering)) < 0 && errno != EINTR) return Status::failed("poll");
+      continue;
+    }
     const Status status = capture_->doze(rest, event_.get());
     if (update_link()) notify(context);
     if (!status.ok()) return status;
@@ -102,11 +111,12 @@ Status Channel::read_ring(void (*notify)(void*), void* context) {
 void Channel::read_batch(const WaitingBatch& waiting, void (*notify)(void*), void* context) {
   LentBatch lent;
   const uint32_t count = capture_->lend(waiting, &header_, records_.data(), &lent);
+  ++batches_read_;
+  packets_read_ += count;
   if (count == 0) return;
   const uint8_t* frames = lent.memory->data() + lent.offset;
   const auto publish = [&] {
-    batches_.publish();
-    if (batches_.wants_waking(0, 0)) notify(context);
+    if (packets_.publish()) notify(context);
   };
   uint32_t left = room();
   for (uint32_t i = 0; i < count; ++i) {
@@ -116,7 +126,7 @@ void Channel::read_batch(const WaitingBatch& waiting, void (*notify)(void*), voi
     }
     if (left == 0) left = room();
     const PacketRecord& record = records_[i];
-    if (left == 0 || !batches_.reserve(record.length, 0) || !batches_.append(record, frames + record.offset)) {
+    if (left == 0 || !packets_.append(record, frames + record.offset)) {
       dropped_.add(1);
       continue;
     }
@@ -125,6 +135,22 @@ void Channel::read_batch(const WaitingBatch& waiting, void (*notify)(void*), voi
   }
   publish();
   capture_->release();
+}
+
+// For how long a ring that has just been emptied may be left alone: no longer than a packet may wait after its block
+// was filled, for the timeout is the highest latency the ring adds, and at most an eighth of the time in which it fills
+// up.
+int64_t Channel::gathering_ms() {
+  const int64_t now = monotonic_ns();
+  const int64_t elapsed = now - std::exchange(looked_ns_, now);
+  const uint32_t batches = std::exchange(batches_read_, 0);
+  const uint32_t packets = std::exchange(packets_read_, 0);
+  const ReceiveRing& ring = capture_->ring();
+  if (ring.timeout_ms() == 0) return packets * kNsPerMs > kGathersFrom * elapsed ? 1 : 0;
+  if (batches == 0 || (header_.flags & BatchHeader::kTimedOut) != 0) return 0;
+  const int64_t block = elapsed / batches;
+  const int64_t most = std::min<int64_t>(ring.timeout_ms() * kNsPerMs - block, block * ring.block_count() / 8);
+  return std::min(kMostGatheringMs, most / kNsPerMs);
 }
 
 uint32_t Channel::room() const {

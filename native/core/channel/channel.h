@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "../batches/batch_queue.h"
 #include "../capture.h"
 #include "../counter.h"
+#include "packet_queue.h"
 
 namespace netring {
 
@@ -36,7 +36,7 @@ class Channel {
   // Where the taker stores how many packets it has consumed so far (modulo 2^32), which is what makes room: a batch
   // that was taken and not looked at still counts. Before `run`; it outlives this.
   void set_consumed(const uint32_t* consumed) { consumed_ = consumed; }
-  BatchQueue& batches() { return batches_; }
+  PacketQueue& packets() { return packets_; }
   // Ends `run` at once.
   void stop();
   // Lets nothing more in, and ends `run` once all that the kernel has put into the ring is read.
@@ -66,16 +66,21 @@ class Channel {
   void end(Ending how);
   Status read_ring(void (*notify)(void*), void* context);
   void read_batch(const WaitingBatch& waiting, void (*notify)(void*), void* context);
+  int64_t gathering_ms();
   uint32_t room() const;
   bool all_read();
   bool update_link();
 
   const uint32_t capacity_;
   std::unique_ptr<Capture> capture_;
-  BatchQueue batches_;
+  PacketQueue packets_;
   // Of the batch that is being read.
   BatchHeader header_{};
   std::vector<PacketRecord> records_;
+  // Since the ring was last found empty.
+  int64_t looked_ns_ = 0;
+  uint32_t batches_read_ = 0;
+  uint32_t packets_read_ = 0;
   const uint32_t* consumed_ = nullptr;
   Counter queued_;
   Counter dropped_;
