@@ -4,16 +4,9 @@ import type { Timestamp } from '../batches/packet';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { LossCounter, type CountersOf } from './losses';
-import {
-  interfaceDescriptionBlock,
-  interfaceStatisticsBlock,
-  LOSS_OPTION,
-  PACKET_BLOCK_OVERHEAD,
-  packetBlocksLength,
-  sectionHeaderBlock,
-  writePacketBlocks,
-} from './pcapng-blocks';
-import { padded } from './pcapng-format';
+import { encodePacketBlocks, packetBlocksLength } from './packet-encoders';
+import { interfaceDescriptionBlock, interfaceStatisticsBlock, sectionHeaderBlock } from './pcapng-blocks';
+import { LOSS_OPTION, PACKET_BLOCK_OVERHEAD, padded } from './pcapng-format';
 
 export interface PcapngOptions {
   /** What the file names as its writer. Default `netring for Node-RED`. */
@@ -60,11 +53,10 @@ export class PcapngEncoder implements FileEncoder {
     const { id } = known ?? this.#add(batch);
     const lost = batch.length === 0 ? 0 : (this.#losses?.since(batch.interface) ?? 0);
     const before = this.#length === 0 ? this.#section.length : 0;
-    const packets = packetBlocksLength(batch, this.#kept) + (lost > 0 ? LOSS_OPTION : 0);
-    const out = allocate(before + description.length + packets);
+    const out = allocate(before + description.length + packetBlocksLength(batch, this.#kept, lost));
     if (before > 0) out.set(this.#section);
     out.set(description, before);
-    writePacketBlocks(batch, id, out, before + description.length, this.#kept, lost);
+    encodePacketBlocks(batch, out, before + description.length, this.#kept, id, lost);
     this.#length += out.length;
     return out;
   }
