@@ -3,7 +3,7 @@ import { batchLinkType, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
-import { encodePcapRecords, pcapRecordsLength } from './packet-encoders';
+import { encodePcapRecords, pcapRecordsRoom } from './packet-encoders';
 import { FILE_HEADER, Magic, RECORD_HEADER } from './pcap-format';
 
 export interface PcapOptions {
@@ -41,11 +41,11 @@ export class PcapEncoder implements FileEncoder {
         'linkType',
       );
     const before = this.#length === 0 ? FILE_HEADER : 0;
-    const out = allocate(before + pcapRecordsLength(batch, this.#kept));
+    const out = allocate(before + pcapRecordsRoom(batch, this.#kept));
     if (before > 0) this.#writeHeader(out);
-    encodePcapRecords(batch, out, before, this.#kept);
-    this.#length += out.length;
-    return out;
+    const length = encodePcapRecords(batch, out, before, this.#kept);
+    this.#length += length;
+    return out.subarray(0, length);
   }
 
   finish(): Buffer {
@@ -57,6 +57,10 @@ export class PcapEncoder implements FileEncoder {
 
   lengthWithout(): number {
     return this.#length === 0 ? FILE_HEADER : this.#length;
+  }
+
+  roomFor(batch: PacketBatch): number {
+    return pcapRecordsRoom(batch, this.#kept);
   }
 
   packetLength(captured: number): number {

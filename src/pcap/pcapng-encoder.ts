@@ -4,7 +4,7 @@ import type { Timestamp } from '../batches/packet';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { LossCounter, type CountersOf } from './losses';
-import { encodePacketBlocks, packetBlocksLength } from './packet-encoders';
+import { encodePacketBlocks, packetBlocksRoom } from './packet-encoders';
 import { interfaceDescriptionBlock, interfaceStatisticsBlock, sectionHeaderBlock } from './pcapng-blocks';
 import { LOSS_OPTION, PACKET_BLOCK_OVERHEAD, padded } from './pcapng-format';
 
@@ -53,12 +53,12 @@ export class PcapngEncoder implements FileEncoder {
     const { id } = known ?? this.#add(batch);
     const lost = batch.length === 0 ? 0 : (this.#losses?.since(batch.interface) ?? 0);
     const before = this.#length === 0 ? this.#section.length : 0;
-    const out = allocate(before + description.length + packetBlocksLength(batch, this.#kept, lost));
+    const out = allocate(before + description.length + packetBlocksRoom(batch, this.#kept, lost));
     if (before > 0) out.set(this.#section);
     out.set(description, before);
-    encodePacketBlocks(batch, out, before + description.length, this.#kept, id, lost);
-    this.#length += out.length;
-    return out;
+    const length = encodePacketBlocks(batch, out, before + description.length, this.#kept, id, lost);
+    this.#length += length;
+    return out.subarray(0, length);
   }
 
   /** Statistics blocks of the interfaces so far; with the section's header when nothing was written before. */
@@ -85,6 +85,10 @@ export class PcapngEncoder implements FileEncoder {
       (known ? 0 : this.#describe(batch).length) +
       (this.#losses === undefined ? 0 : LOSS_OPTION + counted * STATISTICS_LENGTH)
     );
+  }
+
+  roomFor(batch: PacketBatch): number {
+    return packetBlocksRoom(batch, this.#kept, 0);
   }
 
   packetLength(captured: number): number {
