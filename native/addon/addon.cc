@@ -4,12 +4,14 @@
 
 #include "bridge.h"
 #include "capture.h"
+#include "capture_file.h"
 #include "channel.h"
 #include "environment.h"
 #include "fd_watch.h"
 #include "injector.h"
 #include "interfaces.h"
 #include "slab_inbox.h"
+#include "slab_memory.h"
 #include "xdp_socket.h"
 
 namespace netring {
@@ -34,7 +36,9 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   FdWatchWrap::define(env, exports);
   InjectorWrap::define(env, exports);
   SlabInboxWrap::define(env, exports);
+  SlabMemoryWrap::define(env, exports);
   XdpWrap::define(env, exports);
+  define_capture_file(env, exports);
   exports.Set("interfaces", Napi::Function::New<Interfaces>(env, "interfaces"));
   return exports;
 }

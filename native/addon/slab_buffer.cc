@@ -11,7 +11,7 @@ struct SlabOwner {
 
 }  // namespace
 
-Napi::Value wrap_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab, size_t length) {
+Napi::Value lend_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab, size_t length) {
   auto owner = std::make_unique<SlabOwner>(SlabOwner{pool, slab});
   napi_value buffer = nullptr;
   // No napi_adjust_external_memory: V8 counts the backing store itself, and telling it twice doubled the collections
@@ -25,11 +25,17 @@ Napi::Value wrap_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, Slab
       owner.get(), &buffer);
   if (status != napi_ok) {
     pool->give_back(slab);
-    Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers").ThrowAsJavaScriptException();
-    return env.Undefined();
+    return env.Null();
   }
   (void)owner.release();
   return Napi::Value(env, buffer);
+}
+
+Napi::Value wrap_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab, size_t length) {
+  const Napi::Value buffer = lend_slab(env, pool, slab, length);
+  if (!buffer.IsNull()) return buffer;
+  Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers").ThrowAsJavaScriptException();
+  return env.Undefined();
 }
 
 }  // namespace netring

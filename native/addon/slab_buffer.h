@@ -11,8 +11,11 @@
 
 namespace netring {
 
-// The first `length` bytes of the slab. Undefined with an exception pending when the engine does not allow external
-// buffers.
+// The first `length` bytes of the slab. Null, the slab given back, when the engine does not allow external buffers.
+Napi::Value lend_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab, size_t length);
+
+// The same for who has no other memory to offer. Undefined with an exception pending when the engine does not allow
+// external buffers.
 Napi::Value wrap_slab(Napi::Env env, const std::shared_ptr<SlabPool>& pool, SlabPool::Slab slab, size_t length);
 
 }  // namespace netring

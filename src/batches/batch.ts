@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { decode, decodeAt, type DecodedPacket, type DecodedPacketObject } from '../decode/decode';
 import { ARPHRD_ETHER } from '../interfaces/link-types';
-import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native';
+import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native/batch';
 import type { TimestampSource } from '../options/values';
 import { linkAddress, ownedPacket } from './owned-packet';
 import { Packet, directionOf, packetTypeOf, statusBits, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';

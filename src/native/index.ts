@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { NetringError, type NativeFailure } from '../errors/errors';
 import type { NativeBridge, NativeBridgeConfig } from './bridge';
 import type { NativeCapture, NativeCaptureConfig, NativeSlabInbox } from './capture';
+import type { NativeCaptureFiles } from './capture-file';
 import type { NativeChannel } from './channel';
 import type { NativeInterface } from './interfaces';
 import type { NativeInjector, NativeInjectorConfig } from './sender';
@@ -18,13 +19,14 @@ import type { NativeXdpConfig, NativeXdpSocket } from './xdp';
 export * from './batch';
 export * from './bridge';
 export * from './capture';
+export * from './capture-file';
 export * from './channel';
 export * from './interfaces';
 export * from './sender';
 export * from './watch';
 export * from './xdp';
 
-export interface NativeAddon {
+export interface NativeAddon extends NativeCaptureFiles {
   /** Gives the addon the function that makes the errors it throws. Called once per environment. */
   initialize(makeError: (failure: NativeFailure) => Error): void;
   Capture: new (config: NativeCaptureConfig) => NativeCapture;
@@ -41,11 +43,23 @@ export interface NativeAddon {
 }
 
 let loaded: NativeAddon | undefined;
+let missing = false;
 
 /** The addon. Throws `NetringError` kind `Io`, code `ERR_UNSUPPORTED_PLATFORM`, which says what was tried. */
 export function native(): NativeAddon {
   loaded ??= load();
   return loaded;
+}
+
+/** The addon for what is only faster with it; undefined on a machine where it cannot be loaded. */
+export function nativeIfPresent(): NativeAddon | undefined {
+  if (missing) return undefined;
+  try {
+    return native();
+  } catch {
+    missing = true;
+    return undefined;
+  }
 }
 
 function load(): NativeAddon {

@@ -1,8 +1,9 @@
 /** Gathers the packets of a capture file into batches that share the file's bytes. No object a packet: files have millions. */
 import { PacketBatch } from '../batches/batch';
-import { RECORD_WORDS, Word } from '../native';
+import { RECORD_WORDS, Word } from '../native/batch';
 import type { FileWindow } from './file-window';
 import { isEthernet } from '../interfaces/link-types';
+import { LEAST_RECORD } from './limits';
 
 /** Where packets of a file came from. */
 export interface FileOrigin {
@@ -19,10 +20,13 @@ const ETHERNET_HEADER = 14;
 const NOWHERE: FileOrigin = { interface: '', linkType: 0 };
 
 export class BatchBuilder {
-  /** Records of the batch under way; copied out to its own length by `take`. */
-  readonly #index = new Uint32Array(MAX_PACKETS * RECORD_WORDS);
+  /** Records of batches, one batch after the other. */
+  #index = new Uint32Array(0);
+  /** Word at which those of the batch under way begin. */
+  #first = 0;
   #count = 0;
   #origin = NOWHERE;
+  #ethernet = false;
   #start = 0;
   #end = 0;
   #taken = 0;
@@ -48,7 +52,9 @@ export class BatchBuilder {
     packetType: number,
   ): boolean {
     if (this.#count === 0) {
+      this.#makeRoom(window.bytes.length - offset);
       this.#origin = origin;
+      this.#ethernet = isEthernet(origin.linkType);
       this.#start = offset;
     } else if (this.#count === MAX_PACKETS || offset + length - this.#start > MAX_SPAN || !sameOrigin(origin, this.#origin)) {
       this.#refused = true;
@@ -56,10 +62,9 @@ export class BatchBuilder {
     }
     this.#end = offset + length;
     const index = this.#index;
-    const record = this.#count++ * RECORD_WORDS;
+    const record = this.#first + this.#count++ * RECORD_WORDS;
     const { bytes } = window;
-    const named = length >= ETHERNET_HEADER && isEthernet(origin.linkType);
-    const protocol = named ? (bytes[offset + 12]! << 8) | bytes[offset + 13]! : 0;
+    const protocol = this.#ethernet && length >= ETHERNET_HEADER ? (bytes[offset + 12]! << 8) | bytes[offset + 13]! : 0;
     index[record + Word.Offset] = offset - this.#start;
     index[record + Word.Length] = length;
     index[record + Word.OriginalLength] = Math.max(originalLength, length);
@@ -74,10 +79,20 @@ export class BatchBuilder {
   take(window: FileWindow): PacketBatch | undefined {
     this.#refused = false;
     if (this.#count === 0) return undefined;
-    const index = this.#index.slice(0, this.#count * RECORD_WORDS);
+    const end = this.#first + this.#count * RECORD_WORDS;
+    const index = this.#index.subarray(this.#first, end);
+    this.#first = end;
     const bytes = window.bytes.subarray(this.#start, this.#end);
     this.#count = 0;
     return PacketBatch.over(bytes, index, { ...this.#origin, seqNum: this.#taken++ });
+  }
+
+  /** For as many records as a batch may have, or as so many bytes of a file can hold: a small file shall not cost much memory. */
+  #makeRoom(bytes: number): void {
+    const words = Math.min(MAX_PACKETS, Math.ceil(bytes / LEAST_RECORD) + 1) * RECORD_WORDS;
+    if (this.#index.length - this.#first >= words) return;
+    this.#index = new Uint32Array(words);
+    this.#first = 0;
   }
 }
 

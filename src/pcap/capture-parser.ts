@@ -22,6 +22,8 @@ export class CaptureParser {
   /** What came after the window, until it is enough to go on with. */
   #waiting: Uint8Array[] = [];
   #waitingLength = 0;
+  /** Bytes before what waits, in the same memory, that are ours to overwrite. */
+  #headroom = 0;
   /** The parser can do nothing with what is in the window. */
   #starved = true;
   #error: NetringError | undefined;
@@ -39,9 +41,10 @@ export class CaptureParser {
     return this.#window.base + this.#window.bytes.length + this.#waitingLength;
   }
 
-  /** Takes the next bytes of the file. They must not change any more. */
-  push(bytes: Uint8Array): void {
+  /** Takes the next bytes of the file, which must not change any more. So many bytes before them in their memory may be overwritten. */
+  push(bytes: Uint8Array, headroom = 0): void {
     if (bytes.length === 0) return;
+    this.#headroom = this.#waiting.length === 0 ? headroom : 0;
     this.#waiting.push(bytes);
     this.#waitingLength += bytes.length;
   }
@@ -85,13 +88,21 @@ export class CaptureParser {
   #ready(): boolean {
     if (!this.#starved) return true;
     if (this.#waitingLength === 0 || this.#left + this.#waitingLength < this.#shortage.needed) return false;
-    const rest = this.#window.bytes.subarray(this.#at);
-    const parts = rest.length === 0 ? this.#waiting : [rest, ...this.#waiting];
-    this.#window = new FileWindow(parts.length === 1 ? parts[0]! : Buffer.concat(parts), this.#window.base + this.#at);
+    this.#window = new FileWindow(this.#joined(this.#window.bytes.subarray(this.#at)), this.#window.base + this.#at);
     this.#at = 0;
     this.#waiting = [];
     this.#waitingLength = 0;
     return true;
+  }
+
+  #joined(rest: Uint8Array): Uint8Array {
+    const parts = rest.length === 0 ? this.#waiting : [rest, ...this.#waiting];
+    const [chunk] = this.#waiting;
+    if (parts.length === 1 && chunk !== undefined) return chunk;
+    if (this.#waiting.length > 1 || chunk === undefined || rest.length > this.#headroom) return Buffer.concat(parts);
+    const joined = new Uint8Array(chunk.buffer, chunk.byteOffset - rest.length, rest.length + chunk.length);
+    joined.set(rest);
+    return joined;
   }
 }
 

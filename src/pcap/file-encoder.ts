@@ -7,17 +7,19 @@ import { MAX_CAPTURED_LENGTH } from './limits';
 /** What the writers take: a batch, one packet object, or an array of them. Packet objects name no interface and are Ethernet frames. */
 export type CaptureFileInput = PacketBatch | OwnedPacket | readonly OwnedPacket[];
 
-/** Memory of exactly so many bytes; what is in it does not matter. */
+/** Memory of so many bytes; what is in it does not matter. */
 export type Allocate = (size: number) => Buffer;
 
 /** Turns batches into the bytes of one file. What comes first in a file comes with the first call. */
 export interface FileEncoder {
-  /** One buffer for a batch, which `allocate` gives. Throws NetringError kind `Config` for a batch that the format has no place for. */
+  /** One buffer for a batch, in memory that `allocate` gives. Throws NetringError kind `Config` for a batch that the format has no place for. */
   encode(batch: PacketBatch, allocate?: Allocate): Buffer;
   /** What stands at the end of the file. */
   finish(): Buffer;
   /** Bytes that the file would have if it ended after `batch` with none of its packets in it, so far not encoded. */
   lengthWithout(batch: PacketBatch): number;
+  /** Bytes for all packets of `batch` at most. */
+  roomFor(batch: PacketBatch): number;
   /** Bytes for one packet of that captured length. */
   packetLength(captured: number): number;
 }

@@ -2,6 +2,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { isPacketBatch } from '../batches/batch';
 import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
+import { FileMemory } from './file-memory';
 import { PcapEncoder, type PcapOptions } from './pcap-encoder';
 import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
 
@@ -14,6 +15,7 @@ const STATISTICS = Symbol('statistics');
 
 abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
   readonly #encoder: E;
+  readonly #memory = new FileMemory();
   #packets = 0;
   #bytes = 0;
 
@@ -48,13 +50,19 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
       if (input === STATISTICS) return this.encodeStatistics(this.#encoder);
       const batch = batchOf(input as CaptureFileInput);
       this.#packets += batch.length;
-      return batch.length === 0 ? undefined : this.#encoder.encode(batch);
+      return batch.length === 0 ? undefined : this.#encoder.encode(batch, this.#memory.allocate);
     });
   }
 
   /** @internal */
   override _flush(callback: TransformCallback): void {
     this.#respond(callback, () => this.#encoder.finish());
+  }
+
+  /** @internal */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#memory.close();
+    callback(error);
   }
 
   /** @internal */
@@ -72,8 +80,9 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
       return;
     }
     this.#bytes += bytes?.length ?? 0;
-    if (bytes === undefined || bytes.length === 0) callback();
-    else callback(null, bytes);
+    const piece = bytes === undefined || bytes.length === 0 ? undefined : bytes;
+    if (this.#memory.turnIsDue) setImmediate(callback, null, piece);
+    else callback(null, piece);
   }
 }
 

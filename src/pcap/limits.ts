@@ -8,3 +8,5 @@ export const MAX_CAPTURED_LENGTH = MAX_BLOCK_LENGTH;
 export const MAX_INTERFACES = 65_536;
 /** Bytes of an interface's name that are kept: a section of many interfaces shall not fill the memory with text. */
 export const MAX_INTERFACE_NAME = 256;
+/** Bytes that a packet takes in a file at least, those of its own aside: an empty one in a pcap file, or a simple packet block. */
+export const LEAST_RECORD = 16;

@@ -1,9 +1,9 @@
 /** Encodes batches as a pcap file: little-endian, nanoseconds, one link type. */
-import { batchLinkType, batchMemory, type PacketBatch } from '../batches/batch';
+import { batchLinkType, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
-import { RECORD_WORDS, Word } from '../native';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
+import { encodePcapRecords, pcapRecordsRoom } from './packet-encoders';
 import { FILE_HEADER, Magic, RECORD_HEADER } from './pcap-format';
 
 /** Options of `PcapWriter`. */
@@ -41,13 +41,12 @@ export class PcapEncoder implements FileEncoder {
         `a pcap file has one link type: this one has ${this.#linkType}, packets of ${batch.interface || 'a batch'} have ${linkType}; pcapng holds both`,
         'linkType',
       );
-    const { index } = batchMemory(batch);
-    let size = this.#length === 0 ? FILE_HEADER : 0;
-    for (let i = 0; i < batch.length; i++) size += this.packetLength(index[i * RECORD_WORDS + Word.Length]!);
-    const out = allocate(size);
-    writeRecords(batch, this.#kept, out, this.#length === 0 ? this.#writeHeader(out) : 0);
-    this.#length += size;
-    return out;
+    const before = this.#length === 0 ? FILE_HEADER : 0;
+    const out = allocate(before + pcapRecordsRoom(batch, this.#kept));
+    if (before > 0) this.#writeHeader(out);
+    const length = encodePcapRecords(batch, out, before, this.#kept);
+    this.#length += length;
+    return out.subarray(0, length);
   }
 
   finish(): Buffer {
@@ -59,6 +58,10 @@ export class PcapEncoder implements FileEncoder {
 
   lengthWithout(): number {
     return this.#length === 0 ? FILE_HEADER : this.#length;
+  }
+
+  roomFor(batch: PacketBatch): number {
+    return pcapRecordsRoom(batch, this.#kept);
   }
 
   packetLength(captured: number): number {
@@ -73,22 +76,5 @@ export class PcapEncoder implements FileEncoder {
     out.writeUInt32LE(this.#snapLen === 0 ? USUAL_LIMIT : this.#snapLen, 16);
     out.writeUInt32LE(this.#linkType ?? LINKTYPE_ETHERNET, 20);
     return FILE_HEADER;
-  }
-}
-
-function writeRecords(batch: PacketBatch, kept: number, out: Buffer, at: number): void {
-  const { index, bytes } = batchMemory(batch);
-  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-  const end = batch.length * RECORD_WORDS;
-  for (let record = 0; record < end; record += RECORD_WORDS) {
-    const length = Math.min(index[record + Word.Length]!, kept);
-    view.setUint32(at, index[record + Word.Seconds]!, true);
-    view.setUint32(at + 4, index[record + Word.Nanoseconds]!, true);
-    view.setUint32(at + 8, length, true);
-    view.setUint32(at + 12, index[record + Word.OriginalLength]!, true);
-    at += RECORD_HEADER;
-    // As in pcapng-blocks.ts, where the price of the ways to copy is told.
-    out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + index[record + Word.Offset]!, length), at);
-    at += length;
   }
 }

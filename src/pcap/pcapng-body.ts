@@ -11,8 +11,10 @@ const LITTLE_ENDIAN_MAGIC = 0x4d3c2b1a;
 /** Positions are counted from the start of the body. Reading beyond what `require` has asked for throws RangeError at the end of the window only. */
 export class BlockBody {
   #window = new FileWindow(new Uint8Array(0), 0);
-  #view = this.#window.view;
-  #start = 0;
+  /** For what is read of every packet: a call of `u32` a word costs more than all else. */
+  view = this.#window.view;
+  /** Where the body begins in `view`. */
+  start = 0;
   littleEndian = true;
   type = 0;
   /** Bytes of the body. */
@@ -39,8 +41,8 @@ export class BlockBody {
     const again = view.getUint32(at + length - 4, littleEndian);
     if (again !== length) throw invalidFile(base + at + length - 4, `a block of ${length} bytes ends with the length ${again}`);
     this.#window = window;
-    this.#view = view;
-    this.#start = at + BLOCK_HEAD;
+    this.view = view;
+    this.start = at + BLOCK_HEAD;
     this.type = view.getUint32(at, littleEndian);
     this.length = length - BLOCK_OVERHEAD;
     return true;
@@ -52,34 +54,30 @@ export class BlockBody {
   }
   /** Offset of a position in the file. */
   offsetOf(at: number): number {
-    return this.#window.base + this.#start + at;
-  }
-  /** Where a position stands in the window. */
-  windowOffsetOf(at: number): number {
-    return this.#start + at;
+    return this.#window.base + this.start + at;
   }
   /** Where the next block stands in the window. */
   get next(): number {
-    return this.#start + this.length + 4;
+    return this.start + this.length + 4;
   }
 
   u8(at: number): number {
-    return this.#view.getUint8(this.#start + at);
+    return this.view.getUint8(this.start + at);
   }
   u16(at: number): number {
-    return this.#view.getUint16(this.#start + at, this.littleEndian);
+    return this.view.getUint16(this.start + at, this.littleEndian);
   }
   u32(at: number): number {
-    return this.#view.getUint32(this.#start + at, this.littleEndian);
+    return this.view.getUint32(this.start + at, this.littleEndian);
   }
   i64(at: number): number {
-    return Number(this.#view.getBigInt64(this.#start + at, this.littleEndian));
+    return Number(this.view.getBigInt64(this.start + at, this.littleEndian));
   }
   u64(at: number): number {
-    return Number(this.#view.getBigUint64(this.#start + at, this.littleEndian));
+    return Number(this.view.getBigUint64(this.start + at, this.littleEndian));
   }
   text(at: number, length: number): string {
-    const start = this.#start + at;
+    const start = this.start + at;
     return Buffer.from(this.#window.bytes.subarray(start, start + length)).toString();
   }
 
@@ -97,8 +95,9 @@ export class BlockBody {
   nextOption(): boolean {
     const at = this.#optionEnd;
     if (at + OPTION_HEADER > this.length) return false;
-    const code = this.u16(at);
-    const length = this.u16(at + 2);
+    const { view, start, littleEndian } = this;
+    const code = view.getUint16(start + at, littleEndian);
+    const length = view.getUint16(start + at + 2, littleEndian);
     if (code === Option.End) return false;
     const room = this.length - at - OPTION_HEADER;
     if (length > room) throw invalidFile(this.offsetOf(at), `option ${code} claims ${length} bytes, its block has ${room} left`);

@@ -12,6 +12,9 @@ export class Clock {
   /** Ticks a second, where only a BigInt holds them or what comes of them. */
   readonly #large: bigint | undefined;
   readonly #offset: number;
+  /** The time at which the second of the last time began, where its ticks have the same high word. */
+  #secondHigh = -1;
+  #secondLow = 0;
   sec = 0;
   nsec = 0;
 
@@ -27,6 +30,12 @@ export class Clock {
 
   /** Sets `sec` and `nsec` to what a packet's two 32-bit words stand for. */
   tell(high: number, low: number): void {
+    // Packets share their second with thousands of others.
+    const later = low - this.#secondLow;
+    if (high === this.#secondHigh && later >= 0 && later < this.#ticks) {
+      this.nsec = later * this.#nanoseconds;
+      return;
+    }
     if (this.#large !== undefined) return this.#tellLarge(this.#large, high, low);
     // 64 bits by 30: long division in digits of 16 bits, whose partial dividends a number holds exactly.
     const ticks = this.#ticks;
@@ -37,8 +46,11 @@ export class Clock {
     sec = sec * 0x1_0000 + digit;
     partial = (partial - digit * ticks) * 0x1_0000 + (low & 0xffff);
     digit = Math.floor(partial / ticks);
+    const since = partial - digit * ticks;
     this.sec = sec * 0x1_0000 + digit + this.#offset;
-    this.nsec = (partial - digit * ticks) * this.#nanoseconds;
+    this.nsec = since * this.#nanoseconds;
+    this.#secondHigh = since <= low ? high : -1;
+    this.#secondLow = low - since;
   }
 
   #tellLarge(ticks: bigint, high: number, low: number): void {

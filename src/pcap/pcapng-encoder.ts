@@ -5,16 +5,9 @@ import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import type { InterfaceCounters } from './file-window';
 import { LossCounter } from './losses';
-import {
-  interfaceDescriptionBlock,
-  interfaceStatisticsBlock,
-  LOSS_OPTION,
-  PACKET_BLOCK_OVERHEAD,
-  packetBlocksLength,
-  sectionHeaderBlock,
-  writePacketBlocks,
-} from './pcapng-blocks';
-import { padded } from './pcapng-format';
+import { encodePacketBlocks, packetBlocksRoom } from './packet-encoders';
+import { interfaceDescriptionBlock, interfaceStatisticsBlock, sectionHeaderBlock } from './pcapng-blocks';
+import { LOSS_OPTION, PACKET_BLOCK_OVERHEAD, padded } from './pcapng-format';
 
 /** Options of `PcapngWriter`. */
 export interface PcapngOptions {
@@ -62,13 +55,12 @@ export class PcapngEncoder implements FileEncoder {
     const { id } = known ?? this.#add(batch);
     const lost = batch.length === 0 ? 0 : (this.#losses?.since(batch.interface) ?? 0);
     const before = this.#length === 0 ? this.#section.length : 0;
-    const packets = packetBlocksLength(batch, this.#kept) + (lost > 0 ? LOSS_OPTION : 0);
-    const out = allocate(before + description.length + packets);
+    const out = allocate(before + description.length + packetBlocksRoom(batch, this.#kept, lost));
     if (before > 0) out.set(this.#section);
     out.set(description, before);
-    writePacketBlocks(batch, id, out, before + description.length, this.#kept, lost);
-    this.#length += out.length;
-    return out;
+    const length = encodePacketBlocks(batch, out, before + description.length, this.#kept, id, lost);
+    this.#length += length;
+    return out.subarray(0, length);
   }
 
   /** Statistics blocks of the interfaces so far; with the section's header when nothing was written before. */
@@ -95,6 +87,10 @@ export class PcapngEncoder implements FileEncoder {
       (known ? 0 : this.#describe(batch).length) +
       (this.#losses === undefined ? 0 : LOSS_OPTION + counted * STATISTICS_LENGTH)
     );
+  }
+
+  roomFor(batch: PacketBatch): number {
+    return packetBlocksRoom(batch, this.#kept, 0);
   }
 
   packetLength(captured: number): number {

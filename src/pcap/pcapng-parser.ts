@@ -76,8 +76,10 @@ export class PcapngParser {
   #addPacket(window: FileWindow, batch: BatchBuilder): boolean {
     const body = this.#body;
     body.require(ENHANCED_PACKET_HEADER, 'a packet block');
-    const from = this.#interfaceOf(body.type === Block.EnhancedPacket ? body.u32(0) : body.u16(0), 'a packet');
-    const captured = body.u32(12);
+    const { view, start, littleEndian } = body;
+    const id = body.type === Block.EnhancedPacket ? view.getUint32(start, littleEndian) : view.getUint16(start, littleEndian);
+    const from = this.#interfaces[id] ?? this.#interfaceOf(id, 'a packet');
+    const captured = view.getUint32(start + 12, littleEndian);
     this.#requireCaptured(ENHANCED_PACKET_HEADER, captured);
     let packetType = PACKET_TYPE_UNKNOWN;
     let fcsLength = from.fcsLength;
@@ -85,17 +87,16 @@ export class PcapngParser {
     while (body.nextOption()) {
       if (body.optionCode !== Option.PacketFlags) continue;
       body.requireOption(4);
-      const flags = body.u32(body.optionAt);
+      const flags = view.getUint32(start + body.optionAt, littleEndian);
       packetType = packetTypeOfFlags(flags);
       fcsLength = (flags >>> 5) & 0xf || fcsLength;
     }
     const { clock } = from;
-    clock.tell(body.u32(4), body.u32(8));
+    clock.tell(view.getUint32(start + 4, littleEndian), view.getUint32(start + 8, littleEndian));
     // As much of the check sequence as was captured is left out.
-    const original = Math.max(body.u32(16), captured) - fcsLength;
+    const original = Math.max(view.getUint32(start + 16, littleEndian), captured) - fcsLength;
     const length = Math.max(Math.min(captured, original), 0);
-    const at = body.windowOffsetOf(ENHANCED_PACKET_HEADER);
-    return batch.add(window, from.origin, at, length, original, clock.sec, clock.nsec, packetType);
+    return batch.add(window, from.origin, start + ENHANCED_PACKET_HEADER, length, original, clock.sec, clock.nsec, packetType);
   }
 
   /** Without a time and always of the first interface, whose limit tells how much of the packet was kept. */
@@ -108,7 +109,7 @@ export class PcapngParser {
     this.#requireCaptured(SIMPLE_PACKET_HEADER, captured);
     const original = whole - fcsLength;
     const length = Math.max(Math.min(captured, original), 0);
-    return batch.add(window, origin, body.windowOffsetOf(SIMPLE_PACKET_HEADER), length, original, 0, 0, PACKET_TYPE_UNKNOWN);
+    return batch.add(window, origin, body.start + SIMPLE_PACKET_HEADER, length, original, 0, 0, PACKET_TYPE_UNKNOWN);
   }
 
   #count(): void {

@@ -1,10 +1,10 @@
 /** Capture files as a stream of batches. */
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
 import type { PacketBatch } from '../batches/batch';
 import { CaptureParser } from './capture-parser';
+import { fileChunks, type Chunk } from './file-chunks';
 import type { FileInterface } from './file-window';
 
 /** A path, the file itself, or its bytes as they come: a `Readable`, or any iterable of Buffers that do not change afterwards. */
@@ -16,8 +16,6 @@ export interface ReadPcapOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Bytes of a file that are read at once. */
-const CHUNK = 1024 * 1024;
 /** Batches that are parsed before the event loop turns, some megabytes' worth. */
 const BATCHES_A_TURN = 16;
 
@@ -78,11 +76,11 @@ export class PcapReader implements AsyncIterable<PacketBatch> {
     return this.#batches;
   }
 
-  async *#read(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<PacketBatch, void, undefined> {
+  async *#read(chunks: AsyncIterable<Chunk>, signal: AbortSignal | undefined): AsyncGenerator<PacketBatch, void, undefined> {
     let sinceTurn = 0;
-    for await (const chunk of chunks) {
-      if (!isUint8Array(chunk)) throw new TypeError(`a capture file is read from bytes, a chunk of it is ${typeof chunk}`);
-      this.#parser.push(chunk);
+    for await (const { bytes, headroom } of chunks) {
+      if (!isUint8Array(bytes)) throw new TypeError(`a capture file is read from bytes, a chunk of it is ${typeof bytes}`);
+      this.#parser.push(bytes, headroom);
       for (let batch = this.#parser.next(); batch !== undefined; batch = this.#parser.next()) {
         signal?.throwIfAborted();
         this.#packets += batch.length;
@@ -95,17 +93,17 @@ export class PcapReader implements AsyncIterable<PacketBatch> {
   }
 }
 
-function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
-  if (isUint8Array(input)) return only(input);
-  if (typeof input === 'string' || input instanceof URL) return streamed(() => createReadStream(input, { highWaterMark: CHUNK }), signal);
+function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncIterable<Chunk> {
+  if (isUint8Array(input)) return foreign([input]);
+  if (typeof input === 'string' || input instanceof URL) return iterated(fileChunks(input), signal);
   if (typeof input !== 'object' || input === null || !(Symbol.asyncIterator in input || Symbol.iterator in input))
     throw new TypeError('readPcap takes a path, a Buffer, a Readable or an iterable of Buffers');
-  if (isReadable(input)) return streamed(() => input, signal);
-  return iterated(input, signal);
+  return foreign(isReadable(input) ? streamed(input, signal) : iterated(input, signal));
 }
 
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+/** Memory that is not ours. */
+async function* foreign(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Chunk> {
+  for await (const bytes of chunks) yield { bytes, headroom: 0 };
 }
 
 function isReadable(input: object): input is Readable {
@@ -113,9 +111,8 @@ function isReadable(input: object): input is Readable {
 }
 
 /** A stream waits for bytes that may never come: an abort destroys it. */
-async function* streamed(open: () => Readable, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* streamed(stream: Readable, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
-  const stream = open();
   const abort = (): void => void stream.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   try {
@@ -130,10 +127,7 @@ async function* streamed(open: () => Readable, signal: AbortSignal | undefined):
 }
 
 /** An iterator cannot be interrupted: an abort leaves its pending step alone. */
-async function* iterated(
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* iterated<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
   signal?.throwIfAborted();
   let giveUp: (reason: unknown) => void = () => undefined;
   const abort = (): void => giveUp(signal?.reason);
@@ -143,7 +137,7 @@ async function* iterated(
   try {
     for (;;) {
       // Not a race with one promise of the abort: that would hold every chunk it ever lost to.
-      const step = await new Promise<IteratorResult<Uint8Array, unknown>>((resolve, reject) => {
+      const step = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
         giveUp = reject;
         Promise.resolve(iterator.next()).then(resolve, reject);
       });

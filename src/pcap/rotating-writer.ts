@@ -178,9 +178,12 @@ export class RotatingWriter extends Writable {
     let end = Math.min(batch.length, first + maxPackets - packets);
     if (until !== undefined) end = Math.min(end, firstAt(batch, first, until));
     if (maxBytes === undefined) return end;
+    const room = maxBytes - encoder.lengthWithout(batch);
+    // Only the batch with which a file ends is looked through.
+    if (encoder.roomFor(batch) <= room) return end;
     return Math.min(
       end,
-      endOfRoom(batch, first, maxBytes - encoder.lengthWithout(batch), (length) => encoder.packetLength(length)),
+      endOfRoom(batch, first, room, (length) => encoder.packetLength(length)),
     );
   }
 

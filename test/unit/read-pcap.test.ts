@@ -126,6 +126,25 @@ describe('readPcap', () => {
     });
   }
 
+  it('reads packets of every size across the pieces in which it reads a file', async () => {
+    const next = random(0x63757473);
+    // Some fit into the room that is left before a piece, some are larger than that, and some than a piece.
+    const sizes = Array.from({ length: 300 }, () => [100, 9000, 70_000, 200_000][next() % 4]! + (next() % 50));
+    sizes.push(3_000_000, 60, 1_100_000, 60);
+    const frames = sizes.map((size, i) => Buffer.alloc(size, i));
+    const file = Buffer.concat([start, ...frames.map((frame, i) => s.enhanced(frame, { time: BigInt(i) }))]);
+    const path = keep('pieces.pcapng', file);
+    let seen = 0;
+    const kept: PacketBatch[] = [];
+    for await (const batch of readPcap(path)) kept.push(batch);
+    for (const batch of kept)
+      for (const packet of batch) {
+        const frame = frames[seen++]!;
+        assert.ok(packet.data.equals(frame), `packet ${seen} of ${frame.length} bytes`);
+      }
+    assert.equal(seen, frames.length);
+  });
+
   it('says at which byte of a long file it goes wrong, after the packets before it', async () => {
     const good = pcapng(50_000);
     const bad = Buffer.concat([good, s.enhanced(arpRequest(1), { id: 3 }), good.subarray(start.length)]);
