@@ -1,82 +1,78 @@
 /** A graph as instructions: jumps go forward, and one that is too far for its 8 bits goes by way of an island. */
 import { type BpfInsn } from '../options/filter-program';
-import { type Test } from './condition';
-import { Evaluator, UNKNOWN, type Registers } from './evaluate';
-import { type Block } from './graph';
+import { Evaluator, UNKNOWN } from './evaluate';
+import { ACCEPT, inOrder, isTest, type Graph } from './graph';
 import { BPF_JA, BPF_JMP, BPF_RET, BPF_X } from './opcodes';
-import { inOrder } from './order';
 import { type ValueIds } from './value-ids';
 
 /** What an accepted packet may have at most, as tcpdump says it: all of it. */
-const ACCEPT = 262_144;
+const ALL = 262_144;
 
 const FARTHEST = 255;
 
-/** A block with its instructions: those before its jump, and the jump, or a return. */
-interface Piece {
-  block: Block;
-  body: readonly BpfInsn[];
+export function assemble(graph: Graph, ids: ValueIds): BpfInsn[] {
+  const order = inOrder(graph);
+  const tests = order.filter(isTest);
+  const ends = order.filter((block) => !isTest(block));
+  return link(graph, tests, write(graph, tests, ids), ends);
 }
 
-export function assemble(entry: Block, ids: ValueIds): BpfInsn[] {
-  const order = inOrder(entry);
-  const pieces = write([...order.filter(({ test }) => test !== null), ...order.filter(({ test }) => test === null)], ids);
-  return link(pieces);
-}
-
-/** Loads that every way to a block has done are not done again. */
-function write(order: readonly Block[], ids: ValueIds): Piece[] {
-  const before = new Map<Block, Registers>();
-  const arrive = (block: Block, registers: Registers): void => {
-    const others = before.get(block);
-    before.set(
-      block,
-      others === undefined
-        ? registers
-        : { a: others.a === registers.a ? registers.a : null, x: others.x === registers.x ? registers.x : null },
-    );
+/** Of each test its instructions, the last of which is the jump. Loads that every way to a block has done are not done again. */
+function write(graph: Graph, tests: Int32Array, ids: ValueIds): readonly (readonly BpfInsn[])[] {
+  const { relation, value, operand, yes, no, size } = graph;
+  const NEVER = UNKNOWN - 1;
+  const a = new Int32Array(size).fill(NEVER);
+  const x = new Int32Array(size).fill(NEVER);
+  const writer = new Evaluator(ids);
+  const arrive = (block: number): void => {
+    const isFirst = a[block] === NEVER;
+    if (isFirst || a[block] !== writer.a) a[block] = isFirst ? writer.a : UNKNOWN;
+    if (isFirst || x[block] !== writer.x) x[block] = isFirst ? writer.x : UNKNOWN;
   };
-  return order.map((block) => {
-    const writer = new Evaluator(ids, before.get(block) ?? UNKNOWN);
-    if (block.test === null) {
-      writer.emit(BPF_RET, block.accepts ? ACCEPT : 0);
+  return Array.from(tests, (block) => {
+    const isEntry = a[block] === NEVER;
+    writer.begin(isEntry ? UNKNOWN : (a[block] as number), isEntry ? UNKNOWN : (x[block] as number));
+    const left = ids.value(value[block] as number);
+    const jump = BPF_JMP | (relation[block] as number);
+    const right = operand[block] as number;
+    if ((jump & BPF_X) === 0) {
+      writer.intoA(left);
+      writer.emit(jump, right);
     } else {
-      writeTest(writer, block.test);
-      arrive(block.yes, writer.registers);
-      arrive(block.no, writer.registers);
+      writer.intoBoth(left, ids.value(right));
+      writer.emit(jump);
     }
-    return { block, body: writer.instructions };
+    arrive(yes[block] as number);
+    arrive(no[block] as number);
+    return writer.instructions;
   });
 }
 
-/** The jump itself comes last; where it goes is filled in later. */
-function writeTest(writer: Evaluator, { relation, left, right }: Test): void {
-  if (right.kind === 'number') {
-    writer.intoA(left);
-    writer.emit(BPF_JMP | relation, right.value);
-  } else {
-    writer.intoBoth(left, right);
-    writer.emit(BPF_JMP | BPF_X | relation);
-  }
-}
-
 /** From the last block to the first, so that every distance is known when it is needed. */
-function link(pieces: readonly Piece[]): BpfInsn[] {
-  const output = new Backwards();
-  for (const { block, body } of [...pieces].reverse()) {
-    const jump = body.at(-1) as BpfInsn;
-    output.push(block.test === null ? jump : jumpTo(output, jump, block.yes, block.no));
-    for (const instruction of body.slice(0, -1).reverse()) output.push(instruction);
+function link({ yes, no, size }: Graph, tests: Int32Array, bodies: readonly (readonly BpfInsn[])[], ends: Int32Array): BpfInsn[] {
+  const output = new Backwards(size);
+  for (let index = ends.length - 1; index >= 0; index--) output.island(ends[index] as number);
+  for (let index = tests.length - 1; index >= 0; index--) {
+    const block = tests[index] as number;
+    const body = bodies[index] as readonly BpfInsn[];
+    let at = body.length - 1;
+    jump(output, body[at] as BpfInsn, yes[block] as number, no[block] as number);
+    while (--at >= 0) output.push(body[at] as BpfInsn);
     output.mark(block);
   }
   return output.program;
 }
 
 /** The jump to two blocks. What is too far gets an island behind the jump that goes on to it. */
-function jumpTo(output: Backwards, jump: BpfInsn, yes: Block, no: Block): BpfInsn {
-  const distances = (): [number, number] => [output.distance(yes), output.distance(no)];
-  for (let [jt, jf] = distances(); ; [jt, jf] = distances()) {
-    if (jt <= FARTHEST && jf <= FARTHEST) return { ...jump, jt, jf };
+function jump(output: Backwards, instruction: BpfInsn, yes: number, no: number): void {
+  for (;;) {
+    const jt = output.distance(yes);
+    const jf = output.distance(no);
+    if (jt <= FARTHEST && jf <= FARTHEST) {
+      instruction.jt = jt;
+      instruction.jf = jf;
+      return output.push(instruction);
+    }
     output.island(jt > jf ? yes : no);
   }
 }
@@ -85,7 +81,11 @@ function jumpTo(output: Backwards, jump: BpfInsn, yes: Block, no: Block): BpfIns
 class Backwards {
   readonly #instructions: BpfInsn[] = [];
   /** How far from the end a block begins, or the nearest island that leads to it. */
-  readonly #entries = new Map<Block, number>();
+  readonly #entries: Int32Array;
+
+  constructor(blocks: number) {
+    this.#entries = new Int32Array(blocks);
+  }
 
   get program(): BpfInsn[] {
     return this.#instructions.reverse();
@@ -96,22 +96,21 @@ class Backwards {
   }
 
   /** What has been written last is where `block` begins. */
-  mark(block: Block): void {
-    this.#entries.set(block, this.#instructions.length);
+  mark(block: number): void {
+    this.#entries[block] = this.#instructions.length;
   }
 
   /** From here, how many instructions stand before `block`. */
-  distance(block: Block): number {
-    return this.#instructions.length - (this.#entries.get(block) as number);
+  distance(block: number): number {
+    return this.#instructions.length - (this.#entries[block] as number);
   }
 
-  /** Another way into `block` at this place; those that come before it use it too. */
-  island(block: Block): void {
-    const { test, accepts } = block;
+  /** A way into `block` at this place; those that come before it use it. Of an end it is the end itself. */
+  island(block: number): void {
     this.push(
-      test === null
-        ? { code: BPF_RET, jt: 0, jf: 0, k: accepts ? ACCEPT : 0 }
-        : { code: BPF_JMP | BPF_JA, jt: 0, jf: 0, k: this.distance(block) },
+      isTest(block)
+        ? { code: BPF_JMP | BPF_JA, jt: 0, jf: 0, k: this.distance(block) }
+        : { code: BPF_RET, jt: 0, jf: 0, k: block === ACCEPT ? ALL : 0 },
     );
     this.mark(block);
   }

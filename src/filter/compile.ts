@@ -2,9 +2,9 @@
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE, isEthernet } from '../interfaces/link-types';
 import { type BpfInsn } from '../options/filter-program';
 import { assemble } from './assemble';
+import { buildGraph } from './build-graph';
 import { TRUE } from './condition';
 import { FilterError } from './filter-error';
-import { buildGraph } from './graph';
 import { Link } from './link';
 import { parse } from './parser';
 import { simplify } from './simplify';
@@ -45,16 +45,24 @@ export function compileFilter(expression: string, { for: target = 'socket', link
   if (typeof expression !== 'string') throw new TypeError('the expression of a filter is a string');
   if (target !== 'socket' && target !== 'file') throw new RangeError(`a filter is for "socket" or "file", not ${JSON.stringify(target)}`);
   const node = parse(expression);
-  const condition = node === null ? TRUE : translate(node, new Link(linkKind(linkType)), target === 'socket');
+  const link = new Link(linkKind(linkType));
+  const condition = node === null ? TRUE : translate(node, link, target === 'socket');
   const ids = new ValueIds();
-  const program = assemble(simplify(buildGraph(condition), ids), ids);
-  if (program.length > MAX_INSTRUCTIONS)
-    throw new FilterError(
-      1,
-      `the expression takes ${program.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
-      'networks instead of single hosts and ranges of ports take fewer',
-    );
+  const graph = buildGraph(condition, link.shifted, ids);
+  const tests = simplify(graph);
+  // Each is an instruction at least.
+  if (tests > MAX_INSTRUCTIONS) throw tooLong(`more than ${tests}`);
+  const program = assemble(graph, ids);
+  if (program.length > MAX_INSTRUCTIONS) throw tooLong(`${program.length}`);
   return program;
+}
+
+function tooLong(instructions: string): FilterError {
+  return new FilterError(
+    1,
+    `the expression takes ${instructions} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
+    'networks instead of single hosts and ranges of ports take fewer',
+  );
 }
 
 function linkKind(linkType: number): 'ethernet' | 'raw' {

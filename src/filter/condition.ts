@@ -1,7 +1,14 @@
 /** What a filter asks of a packet: conditions over values, in the order in which they are asked. */
+import { FilterError } from './filter-error';
 import { BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET } from './opcodes';
 
 export type Size = 1 | 2 | 4;
+
+/**
+ * Expressions with more tests are refused before their graph is built: the runtime stands still while an expression is compiled, and a short text can
+ * ask for many. It is eight times what the kernel takes as instructions; of a long expression most tests remain.
+ */
+const MAX_TESTS = 32_768;
 
 /** A number that is taken from a packet, unsigned in 32 bits. */
 export type Value =
@@ -32,15 +39,17 @@ export interface Test {
   /** The opcode of the jump. */
   relation: number;
   left: Value;
-  right: Value;
+  right: number | Value;
 }
+
+export type Joint = 'and' | 'or';
 
 export type Condition =
   | { kind: 'constant'; holds: boolean }
   | Test
   | { kind: 'not'; of: Condition }
-  /** Joined from left to right without rank. What is decided is not asked. */
-  | { kind: 'chain'; first: Condition; rest: { joint: 'and' | 'or'; of: Condition }[] }
+  /** Joined from left to right without rank: by one joint, or each part to those before it by its own. What is decided is not asked. */
+  | { kind: 'chain'; parts: readonly Condition[]; joints: Joint | readonly Joint[]; tests: number }
   /** `then` is asked where `if` holds, `else` where it does not. */
   | { kind: 'either'; if: Condition; then: Condition; else: Condition }
   /** Holds. From here on the shifted loads are 4 bytes further on. */
@@ -50,7 +59,7 @@ export const TRUE: Condition = { kind: 'constant', holds: true };
 export const FALSE: Condition = { kind: 'constant', holds: false };
 
 export function test(relation: number, left: Value, right: number | Value): Test {
-  return { kind: 'test', relation, left, right: typeof right === 'number' ? { kind: 'number', value: right } : right };
+  return { kind: 'test', relation, left, right: typeof right !== 'number' && right.kind === 'number' ? right.value : right };
 }
 
 export function equals(left: Value, right: number): Condition {
@@ -85,7 +94,36 @@ export function any(...conditions: readonly Condition[]): Condition {
   return chain('or', conditions);
 }
 
-function chain(joint: 'and' | 'or', conditions: readonly Condition[]): Condition {
-  const [first = TRUE, ...rest] = conditions;
-  return rest.length === 0 ? first : { kind: 'chain', first, rest: rest.map((of) => ({ joint, of })) };
+/** Parts and what joins them; nothing holds. Throws FilterError for more tests than are compiled. */
+export function chain(joints: Joint | readonly Joint[], parts: readonly Condition[]): Condition {
+  if (parts.length < 2) return parts[0] ?? TRUE;
+  let tests = 0;
+  for (const part of parts) tests += testsOf(part);
+  assertTests(tests);
+  return { kind: 'chain', parts, joints, tests };
+}
+
+export function assertTests(tests: number): void {
+  if (tests > MAX_TESTS)
+    throw new FilterError(
+      1,
+      `the expression takes more than ${MAX_TESTS} tests of a packet, and the kernel takes 4096 instructions`,
+      'networks instead of single hosts and ranges of ports take fewer',
+    );
+}
+
+/** How many tests a condition has. */
+export function testsOf(condition: Condition): number {
+  switch (condition.kind) {
+    case 'test':
+      return 1;
+    case 'not':
+      return testsOf(condition.of);
+    case 'chain':
+      return condition.tests;
+    case 'either':
+      return testsOf(condition.if) + testsOf(condition.then) + testsOf(condition.else);
+    default:
+      return 0;
+  }
 }

@@ -8,6 +8,8 @@ const MAX_DEPTH = 64;
 export class Cursor {
   #at = 0;
   #depth = 0;
+  /** Where the parentheses close, by where they open; made when it is first asked for. */
+  #closing: Int32Array | null = null;
 
   constructor(private readonly tokens: readonly Token[]) {}
 
@@ -22,6 +24,12 @@ export class Cursor {
   /** The token `distance` further on; `end` beyond the end. */
   ahead(distance: number): Token {
     return this.tokens[Math.min(this.#at + distance, this.tokens.length - 1)] as Token;
+  }
+
+  /** How far ahead the parenthesis closes that opens here; the end if it does not. */
+  closing(): number {
+    this.#closing ??= closings(this.tokens);
+    return (this.#closing[this.#at] as number) - this.#at;
   }
 
   next(): Token {
@@ -70,6 +78,17 @@ export class Cursor {
       throw new FilterError(token.column, `${shown(token)} is a word of tcpdump that is not compiled here, expected ${expected}`, RAW_HINT);
     throw new FilterError(token.column, `${shown(token)} stands there, expected ${expected}`, hint);
   }
+}
+
+function closings(tokens: readonly Token[]): Int32Array {
+  const closing = new Int32Array(tokens.length).fill(tokens.length - 1);
+  const open: number[] = [];
+  for (const [at, token] of tokens.entries()) {
+    if (token.kind !== 'sign') continue;
+    if (token.sign === '(') open.push(at);
+    else if (token.sign === ')' && open.length > 0) closing[open.pop() as number] = at;
+  }
+  return closing;
 }
 
 /** A token in the text of an error. */

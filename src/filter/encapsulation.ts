@@ -26,6 +26,7 @@ export function vlan(link: Link, id: number | null, onSocket: boolean, column: n
     carries(link, ETHERTYPE.qinq, column),
   );
   const inFrame = masked(link.fromPayload(2, 0), VID);
+  link.opened();
   if (onSocket && link.vlans++ === 0) {
     link.shifted = true;
     const takenOut = equals({ kind: 'ancillary', which: SKF_AD.vlanTagPresent }, 1);
@@ -48,6 +49,7 @@ export function mpls(link: Link, label: number | null, column: number): Conditio
       ? equals(masked(link.fromNetwork(1, -2), 0x01), 0)
       : carries(link, link.kind === 'ppp' ? PPP_MPLS : ETHERTYPE.mpls, column);
   const labelled = label === null ? opens : all(opens, equals(masked(link.fromNetwork(4, 0), 0xfffff000), (label << 12) >>> 0));
+  link.opened();
   link.network += 4;
   link.networkOverLlc += 4;
   link.labels++;
@@ -59,6 +61,7 @@ export function pppoes(link: Link, session: number | null, column: number): Cond
   if (session !== null && session > 0xffff) throw new FilterError(column, `session ${session} is more than 65535`);
   const opens = carries(link, ETHERTYPE.pppoes, column);
   const inSession = session === null ? opens : all(opens, equals(masked(link.fromNetwork(4, 0), 0xffff), session));
+  link.opened();
   link.kind = 'ppp';
   link.header = link.payload + link.network + PPPOE_HEADER;
   link.headerShifted = link.shifted;

@@ -21,30 +21,24 @@ import {
 } from './opcodes';
 import { type ValueIds } from './value-ids';
 
-/** What the registers hold at a place, as far as it is known. */
-export interface Registers {
-  /** The number of a value. */
-  a: number | null;
-  /** The IPv4 header whose length it is. */
-  x: number | null;
-}
+/** Of a register: what it holds is not known. */
+export const UNKNOWN = -1;
 
-export const UNKNOWN: Registers = { a: null, x: null };
-
-/** Writes the instructions of one block. */
+/** Writes the instructions of one block after the other. */
 export class Evaluator {
-  readonly instructions: BpfInsn[] = [];
-  readonly #registers: Registers;
+  instructions: BpfInsn[] = [];
+  /** The number of the value that A holds. */
+  a = UNKNOWN;
+  /** The IPv4 header whose length X holds. */
+  x = UNKNOWN;
 
-  constructor(
-    private readonly ids: ValueIds,
-    registers: Registers,
-  ) {
-    this.#registers = { ...registers };
-  }
+  constructor(private readonly ids: ValueIds) {}
 
-  get registers(): Registers {
-    return this.#registers;
+  /** The next block, with what the registers hold before it. */
+  begin(a: number, x: number): void {
+    this.instructions = [];
+    this.a = a;
+    this.x = x;
   }
 
   emit(code: number, k = 0, jt = 0, jf = 0): void {
@@ -67,14 +61,14 @@ export class Evaluator {
       this.intoA(right, word + 1);
       this.emit(BPF_MISC);
       this.emit(BPF_LD | BPF_MEM, word);
-      this.#registers.a = this.ids.of(left);
+      this.a = this.ids.of(left);
     }
-    this.#registers.x = null;
+    this.x = UNKNOWN;
   }
 
   intoA(value: Value, word = 0): void {
     const id = this.ids.of(value);
-    if (this.#registers.a === id) return;
+    if (this.a === id) return;
     switch (value.kind) {
       case 'number':
         this.emit(BPF_LD | BPF_IMM, value.value);
@@ -101,25 +95,25 @@ export class Evaluator {
           this.emit(BPF_ALU | BPF_X | value.operation);
         }
     }
-    this.#registers.a = id;
+    this.a = id;
   }
 
   #load({ size, offset, header, index }: Load, word: number): void {
     const code = BPF_LD | BPF_SIZE[size];
     if (index === null) {
       if (header === null) return this.emit(code | BPF_ABS, offset);
-      if (this.#registers.x !== header) this.emit(BPF_LDX | BPF_SIZE[1] | BPF_MSH, header);
-      this.#registers.x = header;
+      if (this.x !== header) this.emit(BPF_LDX | BPF_SIZE[1] | BPF_MSH, header);
+      this.x = header;
       return this.emit(code | BPF_IND, offset);
     }
     this.intoA(index, word);
     if (header !== null) {
-      if (this.#registers.x !== header) this.emit(BPF_LDX | BPF_SIZE[1] | BPF_MSH, header);
+      if (this.x !== header) this.emit(BPF_LDX | BPF_SIZE[1] | BPF_MSH, header);
       this.emit(BPF_ALU | BPF_X | BPF_ADD);
     }
     this.emit(BPF_MISC);
     this.emit(code | BPF_IND, offset);
-    this.#registers.x = null;
+    this.x = UNKNOWN;
   }
 }
 

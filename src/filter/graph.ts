@@ -1,92 +1,76 @@
-/** A condition as a graph of tests, each with the block that follows when it holds and the one that follows when it does not. */
-import { type Condition, type Test, type Value } from './condition';
+/** A graph of tests, each with the block that follows when it holds and the one that follows when it does not. */
 
-export interface Block {
-  /** null: the packet is accepted, or refused. */
-  test: Test | null;
-  accepts: boolean;
-  yes: Block;
-  no: Block;
-}
+/** The blocks that end every way. */
+export const REFUSE = 0;
+export const ACCEPT = 1;
 
-/** How far the outer VLAN tag has moved the headers at a place: the blocks for "not" and, where a program asks for it, for "by 4 bytes". */
-type Entries = readonly Block[];
+/** The first block that is a test. */
+const FIRST = 2;
 
-const TAG_BYTES = 4;
+/** Blocks are numbers and what there is to know of them stands in columns: a long expression has tens of thousands, and the runtime waits for each. */
+export class Graph {
+  entry = ACCEPT;
+  /** The opcode of the jump. With BPF_X the operand is the number of a value. */
+  readonly relation: Uint8Array;
+  readonly value: Int32Array;
+  readonly operand: Uint32Array;
+  readonly yes: Int32Array;
+  readonly no: Int32Array;
+  #size = FIRST;
 
-/** The first block of the graph. */
-export function buildGraph(condition: Condition): Block {
-  const states = shifts(condition) ? 2 : 1;
-  const everywhere = (block: Block): Entries => Array<Block>(states).fill(block);
-  return build(condition, everywhere(end(true)), everywhere(end(false)))[0] as Block;
-}
+  /** `tests` is how many there can be. */
+  constructor(tests: number) {
+    const blocks = FIRST + tests;
+    this.relation = new Uint8Array(blocks);
+    this.value = new Int32Array(blocks);
+    this.operand = new Uint32Array(blocks);
+    this.yes = new Int32Array(blocks);
+    this.no = new Int32Array(blocks);
+  }
 
-function end(accepts: boolean): Block {
-  const block = { test: null, accepts } as Block;
-  block.yes = block.no = block;
-  return block;
-}
+  /** One more than the last block. */
+  get size(): number {
+    return this.#size;
+  }
 
-function shifts(condition: Condition): boolean {
-  switch (condition.kind) {
-    case 'shift':
-      return true;
-    case 'not':
-      return shifts(condition.of);
-    case 'chain':
-      return shifts(condition.first) || condition.rest.some(({ of }) => shifts(of));
-    case 'either':
-      return shifts(condition.if) || shifts(condition.then) || shifts(condition.else);
-    default:
-      return false;
+  add(relation: number, value: number, operand: number, yes: number, no: number): number {
+    const block = this.#size++;
+    this.relation[block] = relation;
+    this.value[block] = value;
+    this.operand[block] = operand;
+    this.yes[block] = yes;
+    this.no[block] = no;
+    return block;
   }
 }
 
-function build(condition: Condition, yes: Entries, no: Entries): Entries {
-  switch (condition.kind) {
-    case 'constant':
-      return condition.holds ? yes : no;
-    case 'shift':
-      return yes.map(() => yes[1] as Block);
-    case 'not':
-      return build(condition.of, no, yes);
-    case 'either':
-      return build(condition.if, build(condition.then, yes, no), build(condition.else, yes, no));
-    case 'chain': {
-      // Backwards: what is decided goes on to the next joint that asks for more.
-      let whenTrue = yes;
-      let whenFalse = no;
-      for (let index = condition.rest.length - 1; index >= 0; index--) {
-        const { joint, of } = condition.rest[index] as (typeof condition.rest)[number];
-        const entries = build(of, whenTrue, whenFalse);
-        if (joint === 'and') whenTrue = entries;
-        else whenFalse = entries;
-      }
-      return build(condition.first, whenTrue, whenFalse);
+export function isTest(block: number): boolean {
+  return block >= FIRST;
+}
+
+/** Every block that can be reached, each after all that lead to it; what follows a test that holds comes first. Iterative: graphs are deep. */
+export function inOrder({ entry, yes, no, size }: Graph): Int32Array {
+  const order = new Int32Array(size);
+  const stack = new Int32Array(size);
+  // 0: not seen; 1: `no` comes next; 2: `yes` comes next; 3: done.
+  const progress = new Uint8Array(size);
+  let free = size;
+  let top = 0;
+  stack[0] = entry;
+  progress[entry] = 1;
+  while (top >= 0) {
+    const block = stack[top] as number;
+    const step = progress[block] as number;
+    if (!isTest(block) || step === 3) {
+      order[--free] = block;
+      top--;
+      continue;
     }
-    case 'test':
-      return yes.map((_, state) => ({
-        test: state === 0 ? condition : { ...condition, left: shifted(condition.left), right: shifted(condition.right) },
-        accepts: false,
-        yes: yes[state] as Block,
-        no: no[state] as Block,
-      }));
+    progress[block] = step + 1;
+    const next = (step === 1 ? no[block] : yes[block]) as number;
+    if (progress[next] !== 0) continue;
+    progress[next] = 1;
+    stack[++top] = next;
   }
-}
-
-/** The value behind a tag that stands in the frame. */
-function shifted(value: Value): Value {
-  switch (value.kind) {
-    case 'load': {
-      const by = value.shifted ? TAG_BYTES : 0;
-      const header = value.header === null ? null : value.header + by;
-      return { ...value, offset: value.offset + by, header, index: value.index === null ? null : shifted(value.index) };
-    }
-    case 'negate':
-      return { ...value, of: shifted(value.of) };
-    case 'calculate':
-      return { ...value, left: shifted(value.left), right: shifted(value.right) };
-    default:
-      return value;
-  }
+  return order.subarray(free);
 }

@@ -1,5 +1,5 @@
 /** Addresses, networks, ports and protocol numbers: what the words before them make of them. */
-import { any, type Condition } from './condition';
+import { chain, type Condition } from './condition';
 import { FilterError } from './filter-error';
 import { etherHosts, ipv4Hosts, ipv6Hosts, prefixMask, type Ipv4Net, type Ipv6Net } from './hosts';
 import { type Link } from './link';
@@ -66,7 +66,10 @@ export function items(link: Link, alternatives: readonly Item[]): Condition {
         column,
       );
     default:
-      return any(...of('protocol').map(({ value }) => encapsulates(link, qualifiers.protocol, value, column)));
+      return chain(
+        'or',
+        of('protocol').map(({ value }) => encapsulates(link, qualifiers.protocol, value, column)),
+      );
   }
 }
 

@@ -27,7 +27,7 @@ export type Token = Placed &
   );
 
 const SIGNS: Readonly<Record<string, string>> = { '&&': 'and', '||': 'or', '!': 'not', '==': '=' };
-const SPACE = /[ \t\r\n]+/y;
+const SPACES = ' \t\r\n';
 const SIGN = /&&|\|\||>=|<=|!=|==|<<|>>|[-+*/%:[\]!<>()&|^=]/y;
 /** Ends neither in `-` nor in `_`. */
 const WORD = /[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?/y;
@@ -41,40 +41,44 @@ export function tokenize(text: string): Token[] {
   if (text.length > MAX_LENGTH)
     throw new FilterError(MAX_LENGTH + 1, `the expression has ${text.length} characters, more than ${MAX_LENGTH}`);
   const tokens: Token[] = [];
-  let at = 0;
-  const match = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    return pattern.exec(text)?.[0];
-  };
-  while (at < text.length) {
-    const space = match(SPACE);
-    if (space !== undefined) {
-      at += space.length;
-      continue;
-    }
-    const token = next(at + 1, match);
-    if (token === null)
-      throw new FilterError(
-        at + 1,
-        `${JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))} stands there, no word, number, address or sign begins so`,
-      );
+  for (let at = afterSpace(text, 0); at < text.length;) {
+    const token = next(text, at);
     tokens.push(token);
-    at += token.text.length;
+    at = afterSpace(text, at + token.text.length);
   }
   tokens.push({ kind: 'end', column: text.length + 1, text: '' });
   return tokens;
 }
 
-function next(column: number, match: (pattern: RegExp) => string | undefined): Token | null {
-  const colons = match(COLONS);
-  if (colons !== undefined) return withColons(column, colons);
-  const word = match(WORD);
-  if (word !== undefined) return wordToken(column, word);
-  const sign = match(SIGN);
-  if (sign !== undefined) return { kind: 'sign', column, text: sign, sign: SIGNS[sign] ?? sign };
-  const escaped = match(ESCAPED);
-  if (escaped !== undefined) return { kind: 'name', column, text: escaped };
-  return null;
+function afterSpace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && SPACES.includes(text.charAt(at))) at++;
+  return at;
+}
+
+/** What a pattern matches at a place; '' for nothing. */
+function match(pattern: RegExp, text: string, at: number): string {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? text.slice(at, pattern.lastIndex) : '';
+}
+
+function next(text: string, at: number): Token {
+  const column = at + 1;
+  const word = match(WORD, text, at);
+  // What has two colons begins with one, or has one behind digits.
+  if (text.charAt(at + word.length) === ':') {
+    const colons = match(COLONS, text, at);
+    if (colons !== '') return withColons(column, colons);
+  }
+  if (word !== '') return wordToken(column, word);
+  const sign = match(SIGN, text, at);
+  if (sign !== '') return { kind: 'sign', column, text: sign, sign: SIGNS[sign] ?? sign };
+  const escaped = match(ESCAPED, text, at);
+  if (escaped !== '') return { kind: 'name', column, text: escaped };
+  throw new FilterError(
+    column,
+    `${JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))} stands there, no word, number, address or sign begins so`,
+  );
 }
 
 function withColons(column: number, text: string): Token {

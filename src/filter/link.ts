@@ -57,14 +57,31 @@ export class Link {
   /** Whether the header, and type and payload, are 4 bytes further on if the outer VLAN tag stands in the frame. */
   headerShifted = false;
   shifted = false;
+  /** What has been asked here: a long expression asks the same again and again. */
+  readonly #asked = new Map<string, Condition>();
+  readonly #loads = new Map<number, Value>();
 
   constructor(kind: 'ethernet' | 'raw') {
     this.kind = kind;
     if (kind === 'raw') this.payload = 0;
   }
 
+  /** A condition that is the same wherever it is asked, until a header is opened. */
+  asked(what: string, make: () => Condition): Condition {
+    let condition = this.#asked.get(what);
+    if (condition === undefined) this.#asked.set(what, (condition = make()));
+    return condition;
+  }
+
+  /** Another header is open: what follows is about that. */
+  opened(): void {
+    this.#asked.clear();
+    this.#loads.clear();
+  }
+
   fromHeader(size: Size, offset: number, index: Value | null = null): Value {
-    return load(size, this.header + offset, { shifted: this.headerShifted, index });
+    const make = (): Value => load(size, this.header + offset, { shifted: this.headerShifted, index });
+    return index === null ? this.#once(0, size, offset, make) : make();
   }
 
   fromPayload(size: Size, offset: number): Value {
@@ -72,7 +89,8 @@ export class Link {
   }
 
   fromNetwork(size: Size, offset: number, index: Value | null = null): Value {
-    return load(size, this.payload + this.network + offset, { shifted: this.shifted, index });
+    const make = (): Value => load(size, this.payload + this.network + offset, { shifted: this.shifted, index });
+    return index === null ? this.#once(1, size, offset, make) : make();
   }
 
   fromNetworkOverLlc(size: Size, offset: number): Value {
@@ -82,7 +100,16 @@ export class Link {
   /** What the IPv4 header carries. */
   fromTransport(size: Size, offset: number, index: Value | null = null): Value {
     const header = this.payload + this.network;
-    return load(size, header + offset, { shifted: this.shifted, header, index });
+    const make = (): Value => load(size, header + offset, { shifted: this.shifted, header, index });
+    return index === null ? this.#once(2, size, offset, make) : make();
+  }
+
+  /** One value for a place, counted from one of three headers. */
+  #once(from: number, size: Size, offset: number, make: () => Value): Value {
+    const key = (offset * 8 + size) * 3 + from;
+    let value = this.#loads.get(key);
+    if (value === undefined) this.#loads.set(key, (value = make()));
+    return value;
   }
 
   private get typeField(): Value {

@@ -27,8 +27,9 @@ export const RELATIONS = ['=', '!=', '>', '>=', '<', '<='];
 /** What can follow the left part of a calculation or a relation. */
 export const CONTINUES = [...OPERATORS, ...RELATIONS];
 
-/** The tree of an expression is as deep as it has operands. */
+/** The tree of an expression is as deep as it has operands: those of one calculation, and with those in its parentheses and brackets. */
 const MAX_OPERANDS = 256;
+const MAX_OPERANDS_IN_ALL = 2048;
 
 interface Pending {
   operator: string;
@@ -41,20 +42,8 @@ export function isArithmetic(cursor: Cursor): boolean {
   const { token } = cursor;
   if (token.kind === 'number') return isSignAt(cursor, 1, CONTINUES);
   if (token.kind === 'protocol') return isSignAt(cursor, 1, ['[']);
-  if (cursor.isSign('(')) return isSignAt(cursor, closing(cursor) + 1, CONTINUES);
+  if (cursor.isSign('(')) return isSignAt(cursor, cursor.closing() + 1, CONTINUES);
   return cursor.isSign('-', 'len');
-}
-
-/** How far ahead the parenthesis closes that opens here; the end if it does not. */
-function closing(cursor: Cursor): number {
-  let depth = 0;
-  for (let at = 0; ; at++) {
-    const token = cursor.ahead(at);
-    if (token.kind === 'end') return at;
-    if (token.kind !== 'sign') continue;
-    if (token.sign === '(') depth++;
-    else if (token.sign === ')' && --depth === 0) return at;
-  }
 }
 
 function isSignAt(cursor: Cursor, distance: number, signs: readonly string[]): boolean {
@@ -62,8 +51,8 @@ function isSignAt(cursor: Cursor, distance: number, signs: readonly string[]): b
   return token.kind === 'sign' && signs.includes(token.sign);
 }
 
-/** Reads arithmetic as far as it goes. */
-export function parseArithmetic(cursor: Cursor): Arithmetic {
+/** Reads arithmetic as far as it goes. `total` counts the operands that it shares a calculation with. */
+export function parseArithmetic(cursor: Cursor, total = { operands: 0 }): Arithmetic {
   const operands: Arithmetic[] = [];
   const operators: Pending[] = [];
   const reduce = (): void => {
@@ -78,7 +67,9 @@ export function parseArithmetic(cursor: Cursor): Arithmetic {
       cursor.next();
     }
     if (count > MAX_OPERANDS) throw new FilterError(cursor.token.column, `more than ${MAX_OPERANDS} operands in one calculation`);
-    operands.push(parseOperand(cursor));
+    if (++total.operands > MAX_OPERANDS_IN_ALL)
+      throw new FilterError(cursor.token.column, `more than ${MAX_OPERANDS_IN_ALL} operands in calculations within one another`);
+    operands.push(parseOperand(cursor, total));
     if (!cursor.isSign(...OPERATORS)) break;
     const { column } = cursor.token;
     const operator = cursor.next().text;
@@ -94,7 +85,7 @@ function reducesBefore(done: number | null, coming: number | null): boolean {
   return done !== null && coming !== null && done >= coming;
 }
 
-function parseOperand(cursor: Cursor): Arithmetic {
+function parseOperand(cursor: Cursor, total: { operands: number }): Arithmetic {
   const { token } = cursor;
   if (token.kind === 'number') {
     cursor.next();
@@ -103,14 +94,14 @@ function parseOperand(cursor: Cursor): Arithmetic {
   if (cursor.take('len') !== null) return { kind: 'length' };
   if (cursor.isSign('(')) {
     cursor.next();
-    const inside = cursor.nested(() => parseArithmetic(cursor));
+    const inside = cursor.nested(() => parseArithmetic(cursor, total));
     cursor.expect(')');
     return inside;
   }
   if (token.kind !== 'protocol') cursor.refuse('a number, len or bytes of a protocol such as tcp[13]');
   cursor.next();
   cursor.expect('[');
-  const index = cursor.nested(() => parseArithmetic(cursor));
+  const index = cursor.nested(() => parseArithmetic(cursor, total));
   const size = cursor.take(':') === null ? 1 : cursor.expectNumber('the size of a load: 1, 2 or 4');
   if (size !== 1 && size !== 2 && size !== 4) throw new FilterError(token.column, `a load of ${size} bytes, there are those of 1, 2 and 4`);
   cursor.expect(']');

@@ -33,7 +33,7 @@ const WELL_KNOWN: Readonly<Record<string, number>> = {
 
 /** The later fragments of a datagram have no header of what it carries. */
 export function isFirstFragment(link: Link): Condition {
-  return not(hasBit(link.fromNetwork(2, 6), 0x1fff));
+  return link.asked('first fragment', () => not(hasBit(link.fromNetwork(2, 6), 0x1fff)));
 }
 
 /** From the first to the second, both included. */

@@ -75,13 +75,19 @@ const ETHER_NAMES: Readonly<Record<string, number>> = {
 
 /** The payload of the link is `protocol`. */
 export function carries(link: Link, protocol: number, column: number): Condition {
-  const condition = link.carries(protocol);
-  if (condition === null) throw new FilterError(column, 'behind mpls there are ip and ip6 only', RAW_HINT);
-  return condition;
+  return link.asked(`link ${protocol}`, () => {
+    const condition = link.carries(protocol);
+    if (condition === null) throw new FilterError(column, 'behind mpls there are ip and ip6 only', RAW_HINT);
+    return condition;
+  });
 }
 
 /** The packet is of a protocol that is a word. */
 export function isProtocol(link: Link, protocol: Protocol, column: number): Condition {
+  return link.asked(protocol, () => named(link, protocol, column));
+}
+
+function named(link: Link, protocol: Protocol, column: number): Condition {
   switch (protocol) {
     case 'ether':
       throw new FilterError(column, 'a word for the link itself is no test, expected host, proto, broadcast, multicast or [ after it');

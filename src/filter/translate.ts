@@ -1,5 +1,5 @@
 /** What an expression says, to what is asked of a packet. In the order of the text, because some words move the headers for all that follow. */
-import { above, all, any, atLeast, equals, hasBit, not, type Condition } from './condition';
+import { above, all, any, assertTests, atLeast, chain, equals, hasBit, not, testsOf, type Condition } from './condition';
 import { mpls, pppoes, vlan } from './encapsulation';
 import { FilterError } from './filter-error';
 import { assertEthernet } from './hosts';
@@ -16,7 +16,7 @@ const PACKET_OUTGOING = 4;
 export function translate(node: Node, link: Link, onSocket: boolean): Condition {
   switch (node.kind) {
     case 'chain':
-      return chain(node, link, onSocket);
+      return terms(node, link, onSocket);
     case 'not':
       return not(translate(node.node, link, onSocket));
     case 'protocol':
@@ -52,27 +52,32 @@ export function translate(node: Node, link: Link, onSocket: boolean): Condition 
 }
 
 /** Neighbours that are alternatives of one kind (`port 80 or 443`, `host A or host B`) are asked for together: a field is loaded once. */
-function chain({ first, rest }: Node & { kind: 'chain' }, link: Link, onSocket: boolean): Condition {
-  const joined: { joint: Joint; of: Condition }[] = [];
-  const terms: { joint: Joint; node: Node }[] = [{ joint: 'or', node: first }, ...rest];
-  for (let index = 0; index < terms.length;) {
-    const { joint, node } = terms[index++] as (typeof terms)[number];
+function terms({ first, rest }: Node & { kind: 'chain' }, link: Link, onSocket: boolean): Condition {
+  const joints: Joint[] = [];
+  const parts: Condition[] = [];
+  let tests = 0;
+  const join = (joint: Joint, of: Condition): void => {
+    joints.push(joint);
+    parts.push(of);
+    // Behind a tag that may stand in the frame every test is there twice.
+    assertTests((tests += testsOf(of) * (link.shifted ? 2 : 1)));
+  };
+  const nodes: { joint: Joint; node: Node }[] = [{ joint: 'or', node: first }, ...rest];
+  for (let index = 0; index < nodes.length;) {
+    const { joint, node } = nodes[index++] as (typeof nodes)[number];
     if (node.kind !== 'item' || joint === 'and') {
-      joined.push({ joint, of: translate(node, link, onSocket) });
+      join(joint, translate(node, link, onSocket));
       continue;
     }
     const together: Item[] = [{ node, target: targetOf(node) }];
-    for (let next = terms[index]; next?.joint === 'or' && next.node.kind === 'item'; next = terms[++index]) {
+    for (let next = nodes[index]; next?.joint === 'or' && next.node.kind === 'item'; next = nodes[++index]) {
       const item = { node: next.node, target: targetOf(next.node) };
       if (!isAlternative(together[0] as Item, item)) break;
       together.push(item);
     }
-    joined.push({ joint, of: items(link, together) });
+    join(joint, items(link, together));
   }
-  const [start, ...more] = joined;
-  return more.length === 0
-    ? (start as (typeof joined)[number]).of
-    : { kind: 'chain', first: (start as (typeof joined)[number]).of, rest: more };
+  return chain(joints, parts);
 }
 
 function cast(link: Link, { cast: which, protocol, column }: Node & { kind: 'cast' }): Condition {
