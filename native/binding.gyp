@@ -49,6 +49,7 @@
         "core/bridge/receiver.cc",
         "core/bridge/transmitter.cc",
         "core/capture.cc",
+        "core/capture_books.cc",
         "core/channel/channel.cc",
         "core/channel/packet_queue.cc",
         "core/checksum.cc",

@@ -11,6 +11,7 @@ import type { Bridge } from './bridge/bridge';
 import type { BridgeDirectionStats } from './bridge/bridge-stats';
 import type { Capture } from './capture/capture';
 import type { ChannelCapture } from './channel/channel-capture';
+import type { CaptureGroup } from './group/capture-group';
 import type { Injector } from './injector/injector';
 import type { InjectorStats } from './injector/injector-stats';
 import type { CaptureStats } from './capture/capture-stats';
@@ -30,7 +31,7 @@ export interface ReceivedAccount {
   readonly drops: number;
   /** Taken into the ring and not handed out: refused there by a filter that was set later, without room in a channel's queue, or left at `close`. */
   readonly shed: number;
-  /** In the ring now. AF_PACKET: `wire` less the rest. AF_XDP: read off the rings. */
+  /** In the ring now, in a channel's queue, or read ahead by a group's members. AF_PACKET: `wire` less the rest. AF_XDP: read off the rings. */
   readonly waiting: number;
 }
 
@@ -127,7 +128,7 @@ export function shareLedger(shell: object, source: object): void {
  * console.log(bytes, delivered, wire === delivered + drops + shed + waiting);
  * ```
  */
-export function ledger(handle: Capture | AsyncCapture | PacketStream | ChannelCapture): CaptureLedger;
+export function ledger(handle: Capture | AsyncCapture | PacketStream | ChannelCapture | CaptureGroup): CaptureLedger;
 export function ledger(handle: Injector | AsyncInjector): InjectorLedger;
 export function ledger(handle: XdpSocket | AsyncXdpSocket | XdpStream): XdpLedger;
 export function ledger(handle: Bridge): BridgeLedger;
@@ -138,7 +139,9 @@ export function ledger(handle: object): Ledger {
 function ledgerOf(handle: object): Ledger {
   const keeper = keepers.get(handle);
   if (keeper === undefined)
-    throw new TypeError('ledger() takes a Capture, a ChannelCapture, an Injector, an XdpSocket, a Bridge, or a shell or stream of one');
+    throw new TypeError(
+      'ledger() takes a Capture, a ChannelCapture, a CaptureGroup, an Injector, an XdpSocket, a Bridge, or a shell or stream of one',
+    );
   return keeper.ledger();
 }
 

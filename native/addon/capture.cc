@@ -6,6 +6,7 @@
 #include "../core/bpf_syscall.h"
 #include "arguments.h"
 #include "capture_config.h"
+#include "capture_statistics.h"
 #include "namespace_argument.h"
 #include "slab_buffer.h"
 
@@ -195,6 +196,8 @@ void CaptureWrap::send_to(const Napi::CallbackInfo& info) {
   if (napi_create_arraybuffer(env, kReceiptBytes, &memory, &receipt) != napi_ok) return;
   receipt_header_ = static_cast<BatchHeader*>(memory);
   receipt_ = Napi::Persistent(Napi::ArrayBuffer(env, receipt));
+  if (const Status s = outbox->introduce({capture_->books(), budget_.pool()}); !s.ok())
+    return environment_.raise(env, s, name_);
   outbox_.emplace(std::move(*outbox));
   member_ = info[1].As<Napi::Number>().Uint32Value();
 }
@@ -266,22 +269,7 @@ void CaptureWrap::attach_program(const Napi::CallbackInfo& info, Status (Capture
 void CaptureWrap::statistics(const Napi::CallbackInfo& info) {
   Capture* capture = opened(info.Env());
   if (capture == nullptr) return;
-  constexpr size_t kCounters = 8;
-  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
-      info[0].As<Napi::TypedArray>().ElementLength() < kCounters) {
-    Napi::TypeError::New(info.Env(), "out must be a Float64Array of 8").ThrowAsJavaScriptException();
-    return;
-  }
-  const CaptureTotals totals = capture->read_totals();
-  double* out = info[0].As<Napi::Float64Array>().Data();
-  out[0] = static_cast<double>(totals.received);
-  out[1] = static_cast<double>(totals.drops);
-  out[2] = static_cast<double>(totals.freezes);
-  out[3] = static_cast<double>(totals.packets);
-  out[4] = static_cast<double>(totals.bytes);
-  out[5] = static_cast<double>(budget_.live_bytes());
-  out[6] = static_cast<double>(budget_.stalls());
-  out[7] = static_cast<double>(totals.refiltered);
+  write_statistics(info, *capture->books(), *budget_.pool());
 }
 
 void CaptureWrap::watch(const Napi::CallbackInfo& info) {

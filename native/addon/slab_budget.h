@@ -23,13 +23,13 @@ class SlabBudget {
     return static_cast<double>(pool_->live_bytes() + SlabPool::slab_size(bytes)) <= most_bytes;
   }
   // Times that `take` came to find no room.
-  uint64_t stalls() const { return stalls_; }
+  uint64_t stalls() const { return pool_->stalls.get(); }
 
   // A slab of at least `bytes`. Its data is null when there is no room, or with an exception pending when the system
   // has no memory.
   SlabPool::Slab take(Napi::Env env, const std::string& interface_name, size_t bytes) {
     if (!room_for(bytes)) {
-      if (!stalled_) ++stalls_;
+      if (!stalled_) pool_->stalls.add(1);
       stalled_ = true;
       return {};
     }
@@ -41,7 +41,6 @@ class SlabBudget {
 
  private:
   std::shared_ptr<SlabPool> pool_ = std::make_shared<SlabPool>();
-  uint64_t stalls_ = 0;
   bool stalled_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "slab_inbox.h"
 
+#include "capture_statistics.h"
 #include "slab_buffer.h"
 
 namespace netring {
@@ -11,6 +12,7 @@ void SlabInboxWrap::define(Napi::Env env, Napi::Object exports) {
                                            InstanceAccessor<&SlabInboxWrap::ready>("ready"),
                                            InstanceAccessor<&SlabInboxWrap::sender_stalled>("senderStalled"),
                                            InstanceAccessor<&SlabInboxWrap::buffered_bytes>("bufferedBytes"),
+                                           InstanceMethod<&SlabInboxWrap::statistics>("statistics"),
                                            InstanceMethod<&SlabInboxWrap::take>("take"),
                                            InstanceMethod<&SlabInboxWrap::close_outbox>("closeOutbox"),
                                            InstanceMethod<&SlabInboxWrap::close>("close"),
@@ -43,18 +45,24 @@ Napi::Value SlabInboxWrap::sender_stalled(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SlabInboxWrap::buffered_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->live_bytes()) : 0);
+  return Napi::Number::New(info.Env(), sender_.pool ? static_cast<double>(sender_.pool->live_bytes()) : 0);
+}
+
+void SlabInboxWrap::statistics(const Napi::CallbackInfo& info) {
+  if (!sender_.books) return throw_type(info.Env(), "nobody sends here");
+  write_statistics(info, *sender_.books, *sender_.pool);
 }
 
 Napi::Value SlabInboxWrap::take(const Napi::CallbackInfo& info) {
   const std::unique_ptr<Parcel> parcel = inbox_ ? inbox_->receive() : nullptr;
   if (parcel == nullptr) return info.Env().Null();
-  pool_ = parcel->pool();
-  return wrap_slab(info.Env(), pool_, parcel->take_slab(), parcel->length());
+  return wrap_slab(info.Env(), parcel->pool(), parcel->take_slab(), parcel->length());
 }
 
 void SlabInboxWrap::close_outbox(const Napi::CallbackInfo& /*info*/) {
-  if (inbox_) inbox_->close_outbox();
+  if (!inbox_) return;
+  inbox_->close_outbox();
+  sender_ = inbox_->sender();
 }
 
 void SlabInboxWrap::close(const Napi::CallbackInfo& /*info*/) { close_native(); }

@@ -26,14 +26,15 @@ class SlabInboxWrap : public Napi::ObjectWrap<SlabInboxWrap>, public Closable {
   Napi::Value ready(const Napi::CallbackInfo& info);
   Napi::Value sender_stalled(const Napi::CallbackInfo& info);
   Napi::Value buffered_bytes(const Napi::CallbackInfo& info);
+  void statistics(const Napi::CallbackInfo& info);
   Napi::Value take(const Napi::CallbackInfo& info);
   void close_outbox(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   Environment& environment_;
   std::optional<SlabInbox> inbox_;
-  // The sender's, known from its first parcel on.
-  std::shared_ptr<SlabPool> pool_;
+  // Also after the end of both; none when the sender could not be opened.
+  SlabSender sender_;
 };
 
 }  // namespace netring

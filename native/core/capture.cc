@@ -24,11 +24,10 @@ constexpr int kFanoutIgnoreOutgoing = 0x4000;
 // How much later than its timeout a block may come to be retired.
 constexpr int64_t kRetireSlackMs = 20;
 
-constexpr uint64_t kPacketsBetweenLooks = 1 << 22;
-
 }  // namespace
 
-Capture::Capture(LinkWatch link, UniqueFd socket) : link_(std::move(link)), socket_(std::move(socket)) {}
+Capture::Capture(LinkWatch link, UniqueFd socket)
+    : link_(std::move(link)), socket_(std::move(socket)), books_(std::make_shared<CaptureBooks>(socket_.get())) {}
 
 Result<std::unique_ptr<Capture>> Capture::open(const CaptureConfig& config) {
   // The interface first: a wrong name must not cost a ring's memory.
@@ -123,6 +122,7 @@ Capture::~Capture() {
   const sock_filter refuse_all[] = {{BPF_RET | BPF_K, 0, 0, 0}};
   if (ring_ && ring_->outlives_socket()) (void)attach_filter(socket_.get(), refuse_all);
   if (promiscuous_) (void)set_promiscuous(socket_.get(), link_.info().index, false);
+  books_->close();
 }
 
 RingReader Capture::reader() const {
@@ -134,12 +134,7 @@ RingReader Capture::reader() const {
 }
 
 uint32_t Capture::count(const BatchCount& read) {
-  const std::scoped_lock lock(totals_mutex_);
-  totals_.packets += read.packets;
-  totals_.bytes += read.original_bytes;
-  totals_.refiltered += read.refiltered;
-  totals_.drops += read.dropped;
-  if (totals_.packets - packets_at_look_ > kPacketsBetweenLooks) look_at_kernel();
+  books_->count(read);
   return read.packets;
 }
 
@@ -198,25 +193,6 @@ Status Capture::attach_ebpf_filter(int program_fd) {
 
 Status Capture::attach_fanout_ebpf(int program_fd) {
   return set_option(socket_.get(), SOL_PACKET, PACKET_FANOUT_DATA, program_fd, "PACKET_FANOUT_DATA");
-}
-
-CaptureTotals Capture::read_totals() {
-  const std::scoped_lock lock(totals_mutex_);
-  look_at_kernel();
-  return totals_;
-}
-
-// The kernel counts in 32 bits, which wrap after an hour at a million frames a second.
-void Capture::look_at_kernel() {
-  packets_at_look_ = totals_.packets;
-  // A TPACKET_V2 socket fills in no more than the first two.
-  tpacket_stats_v3 statistics{};
-  socklen_t size = sizeof statistics;
-  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0) {
-    totals_.received += statistics.tp_packets;
-    totals_.drops += statistics.tp_drops;
-    totals_.freezes += statistics.tp_freeze_q_cnt;
-  }
 }
 
 }  // namespace netring

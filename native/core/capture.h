@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "capture_books.h"
 #include "link.h"
 #include "receive_ring.h"
 #include "resources.h"
@@ -38,16 +38,6 @@ struct CaptureConfig {
   int32_t fanout = -1;           // mode | flags, -1: none
   uint16_t fanout_group = 0;
   std::vector<sock_filter> filter;
-};
-
-// Totals since open.
-struct CaptureTotals {
-  uint64_t received = 0;  // passed the filter: delivered into the ring plus dropped
-  uint64_t drops = 0;
-  uint64_t freezes = 0;
-  uint64_t packets = 0;  // handed out in batches
-  uint64_t bytes = 0;    // their lengths on the wire
-  uint64_t refiltered = 0;
 };
 
 class Capture {
@@ -92,8 +82,9 @@ class Capture {
   // Gives the fanout group, which has mode `ebpf`, the program that picks a member for each packet.
   Status attach_fanout_ebpf(int program_fd);
 
-  // The kernel clears its counters on every read, so nobody else may read them. For any thread.
-  CaptureTotals read_totals();
+  // For any thread.
+  CaptureTotals read_totals() { return books_->read(); }
+  const std::shared_ptr<CaptureBooks>& books() const { return books_; }
 
  private:
   Capture(LinkWatch link, UniqueFd socket);
@@ -103,7 +94,6 @@ class Capture {
   Status join_fanout(const CaptureConfig& config);
   RingReader reader() const;
   uint32_t count(const BatchCount& read);
-  void look_at_kernel();
 
   // Destroyed in reverse order: the ring's mapping before the socket, which stays alive in the kernel, promiscuous and
   // filling the ring, until both are gone.
@@ -116,9 +106,7 @@ class Capture {
   std::vector<std::string> warnings_;
 
   int64_t gone_until_ms_ = 0;  // monotonic; 0 until a wait finds the interface gone
-  std::mutex totals_mutex_;
-  CaptureTotals totals_;
-  uint64_t packets_at_look_ = 0;
+  const std::shared_ptr<CaptureBooks> books_;
 };
 
 }  // namespace netring

@@ -5,17 +5,14 @@
 
 namespace netring {
 
-namespace {
-
-// What a message points to.
+// What a message points to: an introduction, or a parcel.
 struct Letter {
+  SlabSender sender;
   std::unique_ptr<Parcel> parcel;
   std::shared_ptr<SlabTraffic> traffic;
   // The socket orders the threads in fact; C++ wants to see it.
   std::atomic<bool> sealed = false;
 };
-
-}  // namespace
 
 Result<SlabOutbox> SlabOutbox::join(int outbox_fd) {
   UniqueFd socket(::fcntl(outbox_fd, F_DUPFD_CLOEXEC, 0));
@@ -23,18 +20,27 @@ Result<SlabOutbox> SlabOutbox::join(int outbox_fd) {
   return SlabOutbox(std::move(socket));
 }
 
+Status SlabOutbox::introduce(SlabSender sender) {
+  auto letter = std::make_unique<Letter>();
+  letter->sender = std::move(sender);
+  return post(std::move(letter));
+}
+
 Status SlabOutbox::send(std::unique_ptr<Parcel> parcel) {
   auto letter = std::make_unique<Letter>();
   letter->parcel = std::move(parcel);
+  traffic_->waiting.fetch_add(1, std::memory_order_acq_rel);
+  const Status status = post(std::move(letter));
+  if (!status.ok()) traffic_->waiting.fetch_sub(1, std::memory_order_acq_rel);
+  return status;
+}
+
+Status SlabOutbox::post(std::unique_ptr<Letter> letter) {
   letter->traffic = traffic_;
   letter->sealed.store(true, std::memory_order_release);
   const void* address = letter.get();
-  traffic_->waiting.fetch_add(1, std::memory_order_acq_rel);
-  if (::send(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof address) {
-    const Status failure = Status::failed("send");
-    traffic_->waiting.fetch_sub(1, std::memory_order_acq_rel);
-    return failure;
-  }
+  if (::send(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof address)
+    return Status::failed("send");
   (void)letter.release();
   return {};
 }
@@ -51,14 +57,35 @@ bool SlabInbox::ready() const {
   return ::recv(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_PEEK) == sizeof address;
 }
 
-std::unique_ptr<Parcel> SlabInbox::receive() {
+std::unique_ptr<Letter> SlabInbox::next_letter() {
   void* address = nullptr;
   if (::recv(socket_.get(), &address, sizeof address, MSG_DONTWAIT) != sizeof address) return nullptr;
-  const std::unique_ptr<Letter> letter(static_cast<Letter*>(address));
+  std::unique_ptr<Letter> letter(static_cast<Letter*>(address));
   (void)letter->sealed.load(std::memory_order_acquire);
   traffic_ = letter->traffic;
-  traffic_->waiting.fetch_sub(1, std::memory_order_acq_rel);
-  return std::move(letter->parcel);
+  return letter;
+}
+
+std::unique_ptr<Parcel> SlabInbox::receive() {
+  for (;;) {
+    const std::unique_ptr<Letter> letter = next_letter();
+    if (letter == nullptr) return nullptr;
+    if (letter->parcel == nullptr) {
+      sender_ = letter->sender;
+      continue;
+    }
+    letter->traffic->waiting.fetch_sub(1, std::memory_order_acq_rel);
+    return std::move(letter->parcel);
+  }
+}
+
+void SlabInbox::close_outbox() {
+  outbox_.reset();
+  // The introduction is the first letter, and there may be none.
+  void* address = nullptr;
+  if (::recv(socket_.get(), &address, sizeof address, MSG_DONTWAIT | MSG_PEEK) != sizeof address) return;
+  const auto* first = static_cast<const Letter*>(address);
+  if (first->sealed.load(std::memory_order_acquire) && first->parcel == nullptr) sender_ = next_letter()->sender;
 }
 
 void SlabInbox::close() {

@@ -8,11 +8,14 @@
 #include <cstdint>
 #include <memory>
 
+#include "capture_books.h"
 #include "resources.h"
 #include "result.h"
 #include "slab_pool.h"
 
 namespace netring {
+
+struct Letter;
 
 // A filled slab. Returns it to its pool unless somebody has taken it out.
 class Parcel {
@@ -43,6 +46,12 @@ struct SlabTraffic {
   std::atomic<bool> stalled{false};
 };
 
+// Of whoever sends, what the receiver may look at, for as long as it likes.
+struct SlabSender {
+  std::shared_ptr<CaptureBooks> books;
+  std::shared_ptr<SlabPool> pool;
+};
+
 // The sending end, in the thread that fills.
 class SlabOutbox {
  public:
@@ -54,11 +63,14 @@ class SlabOutbox {
 
   bool has_room() const { return traffic_->waiting.load(std::memory_order_acquire) < kMostWaiting; }
   void set_stalled(bool stalled) { traffic_->stalled.store(stalled, std::memory_order_release); }
+  // Comes before the first parcel.
+  Status introduce(SlabSender sender);
   // EPIPE once the inbox is closed.
   Status send(std::unique_ptr<Parcel> parcel);
 
  private:
   explicit SlabOutbox(UniqueFd socket) : socket_(std::move(socket)) {}
+  Status post(std::unique_ptr<Letter> letter);
 
   UniqueFd socket_;
   // Shared with the messages, whose number is counted down as they arrive.
@@ -75,7 +87,7 @@ class SlabInbox {
 
   // For `SlabOutbox::join`; to be closed once the other thread has joined, or will not any more.
   int outbox_fd() const { return outbox_.get(); }
-  void close_outbox() { outbox_.reset(); }
+  void close_outbox();
 
   bool ready() const;
   // Whether the sender had no memory when it last looked. Memory is under what it has sent before: without that it has.
@@ -83,14 +95,19 @@ class SlabInbox {
   // The oldest parcel, null when there is none.
   std::unique_ptr<Parcel> receive();
   void close();
+  // From `close_outbox` on, if the other thread has introduced itself before; else of nothing.
+  const SlabSender& sender() const { return sender_; }
 
  private:
   SlabInbox(UniqueFd socket, UniqueFd outbox) : socket_(std::move(socket)), outbox_(std::move(outbox)) {}
 
+  std::unique_ptr<Letter> next_letter();
+
   UniqueFd socket_;
   UniqueFd outbox_;
-  // The sender's, known from its first parcel on.
+  // The sender's, known from its introduction or its first parcel on.
   std::shared_ptr<SlabTraffic> traffic_;
+  SlabSender sender_;
 };
 
 }  // namespace netring

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "counter.h"
+
 namespace netring {
 
 // Slabs of power-of-two sizes, so that a batch of a few packets does not pin a whole block's worth. Safe to use from
@@ -39,6 +41,8 @@ class SlabPool {
   void close();
 
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
+  // Times that whoever takes slabs came to find that it may not have another: counted there, by one thread.
+  Counter stalls;
 
  private:
   static size_t class_of(size_t size);

@@ -1,5 +1,6 @@
 // Slabs that one thread fills and another reads and gives back. The thread sanitizer judges.
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "../core/slab_channel.h"
@@ -80,6 +81,63 @@ void parcels_outlive_their_sender() {
   // The other one goes with the inbox, this one with its parcel.
 }
 
+// Who receives looks at what the sender counts, while it counts and after its end.
+void the_senders_books_are_open_to_the_receiver() {
+  for (int round = 0; round < 50; ++round) {
+    Result<SlabInbox> inbox = SlabInbox::open();
+    std::atomic<bool> introduced = false;
+    std::thread sender([&introduced, fd = inbox->outbox_fd()] {
+      const auto pool = std::make_shared<SlabPool>();
+      const auto books = std::make_shared<CaptureBooks>(-1);
+      Result<SlabOutbox> outbox = SlabOutbox::join(fd);
+      EXPECT(outbox->introduce({books, pool}).ok());
+      (void)outbox->send(std::make_unique<Parcel>(pool, pool->take(100), 100));
+      introduced.store(true);
+      for (int i = 0; i < 1000; ++i) {
+        BatchCount read;
+        read.packets = 3;
+        read.original_bytes = 200;
+        books->count(read);
+        pool->stalls.add(1);
+      }
+      books->close();
+      pool->close();
+    });
+    while (!introduced.load()) std::this_thread::yield();
+    EXPECT(inbox->sender().books == nullptr);
+    inbox->close_outbox();
+    if (EXPECT(inbox->sender().books != nullptr)) {
+      uint64_t before = 0;
+      for (int i = 0; i < 100; ++i) {
+        const CaptureTotals totals = inbox->sender().books->read();
+        EXPECT(totals.packets >= before && totals.bytes * 3 == totals.packets * 200);
+        before = totals.packets;
+        (void)inbox->sender().pool->stalls.get();
+      }
+      sender.join();
+      EXPECT_EQ(inbox->sender().books->read().packets, 3000U);
+      EXPECT_EQ(inbox->sender().pool->stalls.get(), 1000U);
+      EXPECT(inbox->receive() != nullptr);
+      EXPECT(inbox->receive() == nullptr);
+    } else {
+      sender.join();
+    }
+  }
+}
+
+// Nobody has closed the outbox on this side yet: the introduction is no parcel.
+void an_introduction_is_not_received() {
+  Result<SlabInbox> inbox = SlabInbox::open();
+  const auto pool = std::make_shared<SlabPool>();
+  Result<SlabOutbox> outbox = SlabOutbox::join(inbox->outbox_fd());
+  EXPECT(outbox->introduce({std::make_shared<CaptureBooks>(-1), pool}).ok());
+  EXPECT(inbox->receive() == nullptr);
+  EXPECT(inbox->sender().books != nullptr);
+  (void)outbox->send(std::make_unique<Parcel>(pool, pool->take(100), 100));
+  inbox->close_outbox();
+  EXPECT(inbox->receive() != nullptr);
+}
+
 }  // namespace
 }  // namespace netring::test
 
@@ -89,5 +147,7 @@ int main() {
       {"parcels_arrive_in_order_and_slabs_go_round", parcels_arrive_in_order_and_slabs_go_round},
       {"a_closed_inbox_loses_no_slab", a_closed_inbox_loses_no_slab},
       {"parcels_outlive_their_sender", parcels_outlive_their_sender},
+      {"the_senders_books_are_open_to_the_receiver", the_senders_books_are_open_to_the_receiver},
+      {"an_introduction_is_not_received", an_introduction_is_not_received},
   });
 }

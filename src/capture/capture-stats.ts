@@ -75,7 +75,7 @@ export function sumOfStats(all: readonly CaptureStats[], collections = 0): Captu
 const words = new Float64Array(CAPTURE_COUNTERS);
 
 /** @internal Totals since open. */
-export function readCaptureStats(native: NativeCapture, collections: number): CaptureStats {
+export function readCaptureStats(native: Pick<NativeCapture, 'statistics'>, collections: number): CaptureStats {
   native.statistics(words);
   return new CaptureStats({
     received: words[CaptureCounter.Received]!,

@@ -7,12 +7,15 @@ import type { PacketBatch } from '../batches/batch';
 import { assertFanoutEbpf } from '../capture/capture-handle';
 import { checkProgram, type EbpfProgram } from '../capture/ebpf';
 import { NetringError } from '../errors/errors';
+import { keepLedger } from '../ledger';
+import { captures } from '../metrics/books';
 import { native, type NativeCaptureGeometry } from '../native';
 import { parseFilter, type Filter } from '../options/filter-program';
 import type { CaptureOptions, CaptureSettings } from '../options/generated/builders';
 import { resolveCapture } from '../options/validate';
 import type { Owner } from '../owner';
 import { type CaptureStats, sumOfStats } from '../capture/capture-stats';
+import { GroupBooks } from './group-books';
 import { GroupReader } from './group-reader';
 import { Member } from './member';
 import type { MemberCall, MemberCalls } from './protocol';
@@ -79,6 +82,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
   readonly #owner: Owner;
   readonly #reader: GroupReader;
   readonly #receiving: ReceiveLoop;
+  readonly #books: GroupBooks;
   #closed = false;
   #ended: Promise<unknown> | undefined;
   #gone: NetringError | undefined;
@@ -94,6 +98,9 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     this.#reader = new GroupReader(members, this.#owner, settings.maxBufferedBytes);
     this.#receiving = new ReceiveLoop(this.#reader, this.#owner, this.#readiness(waiting), () => 0);
     this.#previous = sumOfStats([]);
+    this.#books = new GroupBooks(settings, members, this.#reader, this.#owner);
+    keepLedger(this, this.#books);
+    captures.open(this.#books);
     members.forEach((member, index) => this.#listenTo(member, index));
   }
 
@@ -155,13 +162,14 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
 
   /** The members' counters together, since open; readable after `close`. `packets` are those handed out, not what has only been read ahead. */
   async cumulativeStats(): Promise<CaptureStats> {
-    return sumOfStats([...(await this.memberStats()), sumOfStats([], this.#reader.collections)]);
+    await this.#ended;
+    return this.#books.cumulativeStats();
   }
 
   /** The counters of each member, since open. */
   async memberStats(): Promise<CaptureStats[]> {
     await this.#ended;
-    return Promise.all(this.#members.map((member) => member.stats()));
+    return this.#members.map((member) => member.stats);
   }
 
   /**
@@ -228,7 +236,7 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     if (!this.#closed) {
       this.#closed = true;
       this.#receiving.close(NetringError.io('ECANCELED', `the capture group on ${this.interface} was closed`, this.interface));
-      this.#ended = Promise.all(this.#members.map((member) => member.close()));
+      this.#ended = Promise.all(this.#members.map((member) => member.close())).then(() => captures.close(this.#books));
     }
     await this.#ended;
   }

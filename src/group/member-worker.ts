@@ -4,7 +4,7 @@ import { AsyncCapture } from '../async/async-capture';
 import { Capture, captureHandle } from '../capture/capture';
 import { NetringError } from '../errors/errors';
 import type { CaptureOptions } from '../options/generated/builders';
-import { toPlain, type MemberMessage, type MemberTask, type Opened, type Request, type StatsValues } from './protocol';
+import { toPlain, type MemberMessage, type MemberTask, type Opened, type Request } from './protocol';
 
 const task = workerData as MemberTask;
 const say = (message: MemberMessage): void => parentPort?.postMessage(message);
@@ -43,8 +43,6 @@ async function answer({ call, argument }: Request): Promise<unknown> {
   switch (call) {
     case 'open':
       return open(argument as CaptureOptions);
-    case 'stats':
-      return stats();
     case 'setFilter':
       return capture.setFilter(argument as Parameters<AsyncCapture['setFilter']>[0]);
     case 'attachEbpfFilter':
@@ -52,12 +50,9 @@ async function answer({ call, argument }: Request): Promise<unknown> {
     case 'attachFanoutEbpf':
       return capture.attachFanoutEbpf(argument as number | string);
     case 'close':
-      capture.close();
-      return stats();
+      return capture.close();
   }
 }
-
-const stats = (): StatsValues => ({ ...capture.cumulativeStats() });
 
 parentPort?.on('message', (request: Request) => {
   answer(request)

@@ -4,17 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { NetringError } from '../errors/errors';
 import { native, type NativeCaptureGeometry, type NativeSlabInbox } from '../native';
 import type { CaptureOptions } from '../options/generated/builders';
-import { CaptureStats, sumOfStats } from '../capture/capture-stats';
-import {
-  fromPlain,
-  type MemberCall,
-  type MemberCalls,
-  type MemberMessage,
-  type MemberTask,
-  type Opened,
-  type Request,
-  type StatsValues,
-} from './protocol';
+import { CaptureStats, readCaptureStats } from '../capture/capture-stats';
+import { fromPlain, type MemberCall, type MemberCalls, type MemberMessage, type MemberTask, type Opened, type Request } from './protocol';
 
 /** After which a thread that does not end by itself is ended. */
 const CLOSE_MS = 2000;
@@ -49,7 +40,6 @@ export class Member {
   #failure: NetringError | undefined;
   #closing = false;
   #drained = false;
-  #last: StatsValues = sumOfStats([]);
   /** Packets handed out, and the sum of their lengths on the wire. */
   packets = 0;
   bytes = 0;
@@ -119,17 +109,10 @@ export class Member {
     });
   }
 
-  /** Since open; what the thread has last told once it has ended. */
-  async stats(): Promise<CaptureStats> {
+  /** Since open, read where the thread counts; its last ones once it has ended. */
+  get stats(): CaptureStats {
     const { packets, bytes } = this;
-    if (!this.#closing && this.#failure === undefined) this.#last = await this.ask('stats', undefined);
-    // The thread knows its memory, and after its end the inbox, to which the batches in use belong. What a thread that was ended has not told any
-    // more was received all the same.
-    else {
-      const { received, drops, refiltered } = this.#last;
-      this.#last = { ...this.#last, received: Math.max(received, packets + drops + refiltered), bufferedBytes: this.inbox.bufferedBytes };
-    }
-    return new CaptureStats({ ...this.#last, packets, bytes, collections: 0 });
+    return new CaptureStats({ ...readCaptureStats(this.inbox, 0), packets, bytes });
   }
 
   ref(): void {
@@ -147,11 +130,7 @@ export class Member {
       const end = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
       void this.#exited.then(() => clearTimeout(end));
       if (this.#opened === undefined) void this.#worker.terminate();
-      else
-        await this.ask('close', undefined).then(
-          (last) => (this.#last = last),
-          () => undefined,
-        );
+      else await this.ask('close', undefined).catch(() => undefined);
     }
     await this.#exited;
     this.inbox.close();

@@ -2,7 +2,6 @@
 import { NetringError, type ErrorDetails, type ErrorKind } from '../errors/errors';
 import type { NativeCaptureGeometry } from '../native';
 import type { CaptureOptions } from '../options/generated/builders';
-import type { CaptureStats } from '../capture/capture-stats';
 
 /** What a member's thread starts with. */
 export interface MemberTask {
@@ -12,8 +11,6 @@ export interface MemberTask {
   /** One word, 1 while the reader waits for a `ready`. */
   readonly waiting: Int32Array;
 }
-
-export type StatsValues = Omit<CaptureStats, 'since' | 'toString'>;
 
 /** What an opened ring is. */
 export interface Opened {
@@ -26,12 +23,11 @@ export interface Opened {
 export interface MemberCalls {
   /** Comes first. */
   open: { argument: CaptureOptions; result: Opened };
-  stats: { argument: undefined; result: StatsValues };
   setFilter: { argument: CaptureOptions['filter'] | null; result: undefined };
   attachEbpfFilter: { argument: number | string; result: undefined };
   attachFanoutEbpf: { argument: number | string; result: undefined };
-  /** Answers with the last counters; the thread ends. */
-  close: { argument: undefined; result: StatsValues };
+  /** The thread ends. */
+  close: { argument: undefined; result: undefined };
 }
 export type MemberCall = keyof MemberCalls;
 

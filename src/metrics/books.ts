@@ -40,7 +40,12 @@ const SENT = [
 /** A capture's columns: netring's three, and what makes the sum. */
 export const CAPTURE_COLUMNS: readonly Column[] = [...RECEIVED, counter('freezes', 'Times the ring was full')];
 
-export const captures = new Book<CaptureHandle>('netring_capture_', ['iface'], CAPTURE_COLUMNS, (handle) => {
+/** Where a capture counts, or several that are one handle. */
+type CountingCapture = Pick<CaptureHandle, 'cumulativeStats' | 'ledger'> & {
+  readonly settings: Pick<CaptureHandle['settings'], 'interface'>;
+};
+
+export const captures = new Book<CountingCapture>('netring_capture_', ['iface'], CAPTURE_COLUMNS, (handle) => {
   const stats = handle.cumulativeStats();
   const { wire, delivered, drops, shed, waiting } = handle.ledger().received;
   const values = [wire, delivered, stats.bytes, drops, shed, stats.stalls, waiting, stats.bufferedBytes, 1, stats.freezes];

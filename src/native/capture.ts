@@ -121,7 +121,10 @@ export interface NativeSlabInbox {
   /** Bytes of slabs under the sender's live batches: on the way, and with the reader. */
   readonly bufferedBytes: number;
   take(): ArrayBuffer | null;
+  /** From then on the counters of a capture that sends here can be read. */
   closeOutbox(): void;
+  /** Of the capture that sends here, at this moment; its last ones after its end. As `NativeCapture.statistics`. */
+  statistics(out: Float64Array): void;
   /** Frees what was not taken. */
   close(): void;
 }

@@ -7,6 +7,7 @@ import {
   AsyncXdpSocket,
   type Bridge,
   Capture,
+  captureGroup,
   Injector,
   ledger,
   type PacketBatch,
@@ -75,6 +76,56 @@ describe('ledger', function () {
     source.close();
     assert.deepEqual(balanced(ledger(source).received), { wire: 70, delivered: 0, drops: 0, shed: 70, waiting: 0 });
     assert.equal(kernelCount(wire.b).sent, 70);
+  });
+
+  it('of a capture group: its members together, what they have read ahead and what is left at the end', async () => {
+    const options = { interface: wire.a, ...TIGHT, fanoutMode: 'load-balance', ignoreOutgoing: true } as const;
+    const group = await captureGroup(3, options);
+    lab.defer(() => group.close());
+    assert.deepEqual(ledger(group).received, { wire: 0, delivered: 0, drops: 0, shed: 0, waiting: 0 });
+    const batches: PacketBatch[] = [];
+    let sent = 0;
+    void flood(lab, wire.b, { count: FLOOD }).then((result) => (sent = result.sent));
+    while (sent === 0) {
+      const batch = group.tryRecv();
+      if (batch !== null) batches.push(batch);
+      assert.equal(balanced(ledger(group).received).delivered, countOf(batches));
+      await sleep(1);
+    }
+    // The kernel has counted the last frame, whichever member it went to; all but the lost ones wait to be read.
+    const full = balanced(ledger(group).received);
+    assert.equal(full.wire, kernelCount(wire.b).sent);
+    assert.ok(full.drops > 0 && full.waiting > 0, JSON.stringify(full));
+    while (countOf(batches) < full.wire - full.drops) batches.push(await group.recv({ signal: AbortSignal.timeout(3000) }));
+    assert.deepEqual(ledger(group).received, { ...full, delivered: FLOOD - full.drops, waiting: 0 });
+    await flood(lab, wire.b, { count: 900 });
+    await until(() => ledger(group).received.wire === FLOOD + 900, 3000, 'more frames');
+    batches.push(await group.recv({ signal: AbortSignal.timeout(3000) }));
+    const { drops } = balanced(ledger(group).received);
+    const closing = group.close();
+    assert.equal(balanced(ledger(group).received).waiting, 0);
+    await closing;
+    const wireFrames = kernelCount(wire.b).sent;
+    assert.equal(wireFrames, FLOOD + 900);
+    const delivered = countOf(batches);
+    assert.deepEqual(ledger(group).received, { wire: wireFrames, delivered, drops, shed: wireFrames - delivered - drops, waiting: 0 });
+    assert.ok(wireFrames > delivered + drops, 'something was left');
+  });
+
+  it('of a capture group whose filter has been changed', async () => {
+    const group = await captureGroup(2, {
+      interface: wire.a,
+      ...TIGHT,
+      filter: ONLY_88B5,
+      fanoutMode: 'load-balance',
+      blockTimeoutMs: 1000,
+    });
+    lab.defer(() => group.close());
+    await flood(lab, wire.b, { count: 40 });
+    await until(() => ledger(group).received.wire === 40, 3000, 'the frames');
+    await group.setFilter(ONLY_88B6);
+    await until(() => balanced(ledger(group).received).shed === 40, 5000, 'they are refused');
+    assert.deepEqual(ledger(group).received, { wire: 40, delivered: 0, drops: 0, shed: 40, waiting: 0 });
   });
 
   it('of a stream is that of the capture below', async () => {

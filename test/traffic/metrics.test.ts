@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   AsyncCapture,
   Capture,
+  captureGroup,
   METRICS_CONTENT_TYPES,
   metricsText,
   recordCaptureDelta,
@@ -69,6 +70,46 @@ describe('metrics', function () {
     assert.equal(rx.stats().packets, 500, 'a scrape takes nothing from stats()');
     rx.close();
     assert.deepEqual(captureSeries(wire.a), { ...expected, buffered_bytes: 0, open: 0 });
+  });
+
+  it('a capture group is one handle, and each of its packets one, under overload and after its end', async () => {
+    let before = scrape();
+    const options = { interface: wire.a, blockSize: 4096, blockCount: 8, blockTimeoutMs: 5, fanoutMode: 'load-balance' } as const;
+    const group = await captureGroup(3, { ...options, ignoreOutgoing: true });
+    lab.defer(() => group.close());
+    assert.equal(captureSeries(wire.a)['open'], 1);
+    const count = 30_000;
+    await flood(lab, wire.b, { count });
+    const [batch] = await collect(group, 1);
+    const { packets, bytes, drops, freezes, stalls, bufferedBytes } = await group.cumulativeStats();
+    assert.ok(drops > 0 && packets === batch!.length);
+    const during = scrape();
+    assert.deepEqual(fallen(before, during), []);
+    assert.deepEqual(captureSeries(wire.a, during), {
+      received_total: kernelCount(wire.b).sent,
+      packets_total: packets,
+      bytes_total: bytes,
+      drops_total: drops,
+      freezes_total: freezes,
+      shed_total: 0,
+      stalls_total: stalls,
+      waiting: count - drops - packets,
+      buffered_bytes: bufferedBytes,
+      open: 1,
+    });
+    before = during;
+    await group.close();
+    const after = scrape();
+    assert.deepEqual(fallen(before, after), []);
+    const {
+      received_total: received,
+      packets_total: delivered,
+      drops_total: lost,
+      shed_total: shed,
+      waiting,
+      open,
+    } = captureSeries(wire.a, after);
+    assert.deepEqual([received, delivered, lost, shed, waiting, open], [count, packets, drops, count - packets - drops, 0, 0]);
   });
 
   it('an injector, a bridge and an XDP socket, each with its causes, directions and queues', async function () {
