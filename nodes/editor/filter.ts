@@ -17,16 +17,17 @@ const PAUSE = 300;
 /** Characters that are shown on either side of a mistake. */
 const AROUND = 36;
 
-/** What was wrong with expressions that the runtime has refused since the page was loaded. */
+/** What was wrong with expressions that the runtime has refused since the page was loaded, by what they are for and the expression. */
 const refused = new Map<string, string>();
+const key = (expression: string, wanted: string): string => `${wanted} ${expression}`;
 
 /** What is wrong with an expression, as far as the panels have heard; '' when nothing is known. The editor's own validation asks it. */
-export const refusedFilter = (expression: string): string => refused.get(expression) ?? '';
+export const refusedFilter = (expression: string, wanted: string): string => refused.get(key(expression, wanted)) ?? '';
 
 /** `property` is the filter's; what is said of it stands in `#netring-<property>-state`. */
 export function prepareFilter(node: EditorNode, name: NodeName, property: string): void {
   const line = $(`#netring-${property}-state`);
-  const wanted = rowsOf(name).find((row) => row.name === property)?.filterFor;
+  const wanted = rowsOf(name).find((row) => row.name === property)?.filterFor ?? 'socket';
   const say = (text: string): void => void line.text(text).removeClass('netring-wrong');
   let asked = '';
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,10 +48,10 @@ export function prepareFilter(node: EditorNode, name: NodeName, property: string
   };
   const show = (expression: string, { ok, instructions, error }: Answer): void => {
     if (ok) {
-      refused.delete(expression);
+      refused.delete(key(expression, wanted));
       say(textOf(node, 'filter.good', { count: Array.isArray(instructions) ? instructions.length : (instructions ?? 0) }));
     } else {
-      refused.set(expression, error?.message ?? textOf(node, 'filter.unchecked'));
+      refused.set(key(expression, wanted), error?.message ?? textOf(node, 'filter.unchecked'));
       line
         .empty()
         .addClass('netring-wrong')

@@ -2,6 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { NetringError } from '../../src/errors/errors';
 import { FilterError } from '../../src/filter/filter-error';
+import { FILTER_TARGETS, type FilterTarget } from '../../src/filter/filter-target';
 import { interfaces } from '../../src/interfaces/interfaces';
 import { parseFilter } from '../../src/options/filter-program';
 import { shown } from './control';
@@ -67,7 +68,7 @@ const MAX_FILTER_LENGTH = 1 << 17;
 function checkFilter(request: Request): FilterAnswer {
   const { expression, for: use = 'socket' } = (request.body ?? {}) as { expression?: unknown; for?: unknown };
   if (typeof expression !== 'string') return refuse(`expression must be a string, not ${shown(expression)}`);
-  if (use !== 'socket' && use !== 'file') return refuse(`for must be socket or file, not ${shown(use)}`);
+  if (!isTarget(use)) return refuse(`for must be socket, file or xdp, not ${shown(use)}`);
   if (expression.length > MAX_FILTER_LENGTH)
     return refuse(`a filter has at most ${MAX_FILTER_LENGTH} characters, not ${expression.length}`);
   try {
@@ -79,6 +80,8 @@ function checkFilter(request: Request): FilterAnswer {
     return refuse(hint ? `${text} (${hint})` : text, error instanceof FilterError ? error.column : 0);
   }
 }
+
+const isTarget = (use: unknown): use is FilterTarget => FILTER_TARGETS.includes(use as FilterTarget);
 
 /** `column` counts from 1; 0: no place in the expression. */
 function refuse(message: string, column = 0): FilterAnswer {

@@ -8,6 +8,7 @@ import { FilterError } from './filter-error';
 import { Link } from './link';
 import { parse } from './parser';
 import { simplify } from './simplify';
+import { FILTER_TARGETS, type FilterTarget } from './filter-target';
 import { translate } from './translate';
 import { ValueIds } from './value-ids';
 
@@ -18,9 +19,10 @@ const MAX_INSTRUCTIONS = 4096;
 export interface CompileOptions {
   /**
    * What the program runs on. `socket` (default): packets of a live socket, whose outer VLAN tag the kernel has mostly taken out, so that `vlan` asks the
-   * kernel before it looks into the frame. `file`: frames as they were on the wire; the meaning of `tcpdump -ddd -y EN10MB`.
+   * kernel before it looks into the frame. `file`: frames as they were on the wire; the meaning of `tcpdump -ddd -y EN10MB`. `xdp`: the same for an XDP
+   * program, which cannot tell `inbound` from `outbound`: they are refused.
    */
-  for?: 'socket' | 'file';
+  for?: FilterTarget;
   /** ARPHRD_* of the interface: 1 Ethernet (default), 772 loopback, 65534 raw IP. */
   linkType?: number;
 }
@@ -43,10 +45,10 @@ export interface CompileOptions {
  */
 export function compileFilter(expression: string, { for: target = 'socket', linkType = ARPHRD_ETHER }: CompileOptions = {}): BpfInsn[] {
   if (typeof expression !== 'string') throw new TypeError('the expression of a filter is a string');
-  if (target !== 'socket' && target !== 'file') throw new RangeError(`a filter is for "socket" or "file", not ${JSON.stringify(target)}`);
+  if (!FILTER_TARGETS.includes(target)) throw new RangeError(`a filter is for "socket", "file" or "xdp", not ${JSON.stringify(target)}`);
   const node = parse(expression);
   const link = new Link(linkKind(linkType));
-  const condition = node === null ? TRUE : translate(node, link, target === 'socket');
+  const condition = node === null ? TRUE : translate(node, link, target);
   const ids = new ValueIds();
   const graph = buildGraph(condition, link.shifted, ids);
   const tests = simplify(graph);

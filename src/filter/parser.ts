@@ -162,7 +162,7 @@ function parseOther(cursor: Cursor): Node | null {
       return parseByte(cursor);
     case 'inbound':
     case 'outbound':
-      return { kind: word };
+      return { kind: word, column: token.column };
     case 'vlan':
     case 'mpls':
     case 'pppoes':

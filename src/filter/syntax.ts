@@ -22,7 +22,7 @@ export type Node =
   | { kind: 'cast'; cast: 'broadcast' | 'multicast'; protocol: Protocol | null; column: number }
   | { kind: 'byte'; offset: number; relation: string; value: number }
   | { kind: 'less' | 'greater' | 'ifindex'; value: number }
-  | { kind: 'inbound' | 'outbound' }
+  | { kind: 'inbound' | 'outbound'; column: number }
   | { kind: 'vlan' | 'mpls' | 'pppoed' | 'pppoes'; id: number | null; column: number };
 
 /** What narrows an address to a network: `/24`, or `mask 255.255.255.0`. */

@@ -2,6 +2,7 @@
 import { above, all, any, assertTests, atLeast, chain, equals, hasBit, not, testsOf, type Condition } from './condition';
 import { mpls, pppoes, vlan } from './encapsulation';
 import { FilterError } from './filter-error';
+import { type FilterTarget } from './filter-target';
 import { assertEthernet } from './hosts';
 import { isAlternative, items, targetOf, type Item } from './items';
 import { ETHERTYPE, type Link } from './link';
@@ -13,12 +14,12 @@ import { number } from './value';
 
 const PACKET_OUTGOING = 4;
 
-export function translate(node: Node, link: Link, onSocket: boolean): Condition {
+export function translate(node: Node, link: Link, target: FilterTarget): Condition {
   switch (node.kind) {
     case 'chain':
-      return terms(node, link, onSocket);
+      return terms(node, link, target);
     case 'not':
-      return not(translate(node.node, link, onSocket));
+      return not(translate(node.node, link, target));
     case 'protocol':
       return isProtocol(link, node.protocol, node.column);
     case 'item':
@@ -37,11 +38,17 @@ export function translate(node: Node, link: Link, onSocket: boolean): Condition 
       return equals({ kind: 'ancillary', which: SKF_AD.interfaceIndex }, node.value);
     case 'inbound':
     case 'outbound': {
+      if (target === 'xdp')
+        throw new FilterError(
+          node.column,
+          `"${node.kind}" stands there, and an XDP program does not know the direction of a frame`,
+          'it sees only frames that come in',
+        );
       const outgoing = equals({ kind: 'ancillary', which: SKF_AD.packetType }, PACKET_OUTGOING);
       return node.kind === 'outbound' ? outgoing : not(outgoing);
     }
     case 'vlan':
-      return vlan(link, node.id, onSocket, node.column);
+      return vlan(link, node.id, target === 'socket', node.column);
     case 'mpls':
       return mpls(link, node.id, node.column);
     case 'pppoes':
@@ -52,7 +59,7 @@ export function translate(node: Node, link: Link, onSocket: boolean): Condition 
 }
 
 /** Neighbours that are alternatives of one kind (`port 80 or 443`, `host A or host B`) are asked for together: a field is loaded once. */
-function terms({ first, rest }: Node & { kind: 'chain' }, link: Link, onSocket: boolean): Condition {
+function terms({ first, rest }: Node & { kind: 'chain' }, link: Link, target: FilterTarget): Condition {
   const joints: Joint[] = [];
   const parts: Condition[] = [];
   let tests = 0;
@@ -66,7 +73,7 @@ function terms({ first, rest }: Node & { kind: 'chain' }, link: Link, onSocket: 
   for (let index = 0; index < nodes.length;) {
     const { joint, node } = nodes[index++] as (typeof nodes)[number];
     if (node.kind !== 'item' || joint === 'and') {
-      join(joint, translate(node, link, onSocket));
+      join(joint, translate(node, link, target));
       continue;
     }
     const together: Item[] = [{ node, target: targetOf(node) }];

@@ -22,7 +22,7 @@ export interface BpfInsn {
 export type Filter = string | readonly BpfInsn[];
 
 /** What expressions for an XDP program are compiled for: its frames are whole, tags included, and the kernel knows nothing of them yet. */
-export const XDP_FILTER: CompileOptions = { for: 'file' };
+export const XDP_FILTER: CompileOptions = { for: 'xdp' };
 
 /** `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k. */
 export const INSTRUCTION_BYTES = 8;

@@ -29,7 +29,7 @@ const MIGRATIONS: readonly ((config: Record<string, unknown>) => Record<string, 
 
 /**
  * Reads a node's properties. Empty and missing ones take the node's default, then the library's; so does an environment variable that is
- * not set. Throws `NetringError` kind `Config`, which names option, value and rule; all of the builder's rules
+ * not set, but one that holds a name of an interface. Throws `NetringError` kind `Config`, which names option, value and rule; all of the builder's rules
  * but the page size are checked.
  */
 export function settingsFromFlow(node: 'capture-in', config: Record<string, unknown>): FlowSettings<CaptureOptions, CaptureInSettings>;
@@ -67,9 +67,12 @@ function readRows(rows: readonly OptionRow[], properties: Readonly<Record<string
 
 function readValue(row: OptionRow, given: unknown): unknown {
   const text = typeof given === 'string' ? given.trim() : given;
-  // Node-RED leaves ${NAME} as it is when the environment has no NAME.
-  if (text === undefined || text === null || text === '' || (typeof text === 'string' && /^\$(\{\S+\}|\(\S+\))$/.test(text)))
-    return row.nodeDefault;
+  // Node-RED leaves ${NAME} as it is when the environment has no NAME, or an empty one.
+  const [, braces, parentheses] = /^\$(?:\{(\S+)\}|\((\S+)\))$/.exec(typeof text === 'string' ? text : '') ?? [];
+  const unset = braces ?? parentheses;
+  if (unset !== undefined && row.type === 'interface')
+    throw NetringError.config(`${row.name} is required, and the environment variable ${unset} is not set`, row.name);
+  if (text === undefined || text === null || text === '' || unset !== undefined) return row.nodeDefault;
   if (typeof text !== 'string') return text;
   switch (row.type) {
     case 'integer':

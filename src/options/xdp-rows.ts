@@ -87,8 +87,8 @@ export const XDP: readonly OptionRow[] = [
   {
     name: 'filter',
     type: 'filter',
-    // The program runs before the kernel takes tags out.
-    filterFor: 'file',
+    // The program runs before the kernel takes tags out and knows directions.
+    filterFor: 'xdp',
     default: [],
     setter: 'bpfFilter',
     doc: 'Picks frames for the socket, the rest stays with the kernel: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions.',

@@ -119,6 +119,13 @@ describe('the xdp node in a real browser', function () {
     const state = editor.page.locator('#netring-filter-state');
     await until(async () => (await state.innerText()) === 'Accepted: 6 instructions.', 5000, 'the runtime accepts the filter');
     assert.equal(await takesAll.isVisible(), false);
+    await editor.field('filter').fill('icmp and inbound');
+    await editor
+      .error('filter')
+      .filter({ hasText: /column 10: "inbound" stands there, and an XDP program does not know the direction/ })
+      .waitFor();
+    await editor.field('filter').fill(ICMP);
+    await editor.error('filter').waitFor({ state: 'detached' });
     await editor.field('attach').selectOption('none');
     await editor
       .error('filter')

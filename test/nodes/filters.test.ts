@@ -150,17 +150,32 @@ describe('filter expressions of the nodes', () => {
     assert.equal(kernel.frames.length, 20);
   });
 
+  it('xdp refuses directions when it is deployed, with the words of the panel', async () => {
+    const expression = 'arp or outbound';
+    const flow = await load('netring-xdp', { interface: 'x', filter: expression });
+    assert.match((await flow.status(/bad/)).fill, /red/);
+    const { body } = await request().post('/netring/filter').send({ expression, for: 'xdp' });
+    const { message, column } = (body as { error: { message: string; column: number } }).error;
+    assert.equal(column, 8);
+    const refused = await flow.refused({ action: 'start' });
+    assert.ok(refused.includes(message.slice(0, message.indexOf(' ('))), `${refused} is not ${message}`);
+  });
+
   it('the route of the panels judges expressions, for a socket or for whole frames, and says at which column they are wrong', async () => {
     await load('netring-inject-out', { interface: 'x' });
     const ask = async (body: object): Promise<{ ok: boolean; instructions: unknown[]; error: { message: string; column: number } }> =>
       (await request().post('/netring/filter').send(body)).body as never;
     const [socket, file] = [await ask({ expression: 'vlan 7' }), await ask({ expression: 'vlan 7', for: 'file' })];
     assert.ok(socket.ok && file.ok && socket.instructions.length > file.instructions.length, 'only a socket has tags beside its frames');
+    const direction = 'ether proto 0x88b5 and not inbound';
+    const [onSocket, onXdp] = [await ask({ expression: direction }), await ask({ expression: direction, for: 'xdp' })];
+    assert.deepEqual([onSocket.ok, onXdp.ok, onXdp.error.column], [true, false, 28]);
+    assert.match(onXdp.error.message, /^filter column 28: "inbound" stands there, and an XDP program does not know the direction/);
     const bad = await ask({ expression: 'tcp prot 80' });
     assert.deepEqual([bad.ok, bad.error.column], [false, 5]);
     assert.match(bad.error.message, /^filter column 5: /);
     assert.equal((await ask({ expression: '1\n6 0 0' })).error.column, 0);
-    assert.match((await ask({ expression: 'ip', for: 'fun' })).error.message, /for must be socket or file, not "fun"/);
+    assert.match((await ask({ expression: 'ip', for: 'fun' })).error.message, /for must be socket, file or xdp, not "fun"/);
     const long = await ask({ expression: `ip${' '.repeat(1 << 17)}` });
     assert.deepEqual([long.ok, long.error.column], [false, 0]);
     assert.match(long.error.message, /at most 131072 characters/);

@@ -76,7 +76,7 @@ describe('filters: compiler', () => {
 
   it('wants a string, and a target that there is', () => {
     assert.throws(() => compileFilter(5 as unknown as string), TypeError);
-    assert.throws(() => compileFilter('ip', { for: 'xdp' as 'file' }), RangeError);
+    assert.throws(() => compileFilter('ip', { for: 'tun' as 'file' }), RangeError);
   });
 
   describe('a mistake is named with its column, what stands there and what was expected', () => {
@@ -130,6 +130,12 @@ describe('filters: compiler', () => {
       ['operands without end', `${'1+'.repeat(30_000)}1=1`],
       ['signs without end', `${'-'.repeat(60_000)}1=1`],
       ['text without end', 'a'.repeat(70_000)],
+      ['operands within operands', Array.from({ length: 60 }, () => 'len%'.repeat(200)).join('(') + 'len' + ')'.repeat(59) + ' = 1'],
+      ['more tests than are compiled', Array.from({ length: 3700 }, (_, index) => `not port ${index}`).join(' and ')],
+      [
+        'lists in lists',
+        Array.from({ length: 1560 }, (_, index) => `(src host 10.0.${index >> 8}.${index & 255} and dst port ${index})`).join(' or '),
+      ],
       ['more instructions than 4096', Array.from({ length: 5000 }, (_, index) => `ip[${index % 1000}]=1`).join(' or ')],
     ] as const) {
       it(`refuses ${what}`, () => within(2000, () => assert.throws(() => compileFilter(expression), FilterError)));
@@ -141,6 +147,32 @@ describe('filters: compiler', () => {
         assert.deepEqual(compileFilter(`${'!'.repeat(10_000)}tcp`), compileFilter('tcp'));
         assert.deepEqual(compileFilter(Array<string>(16_000).fill('ip').join('||')), compileFilter('ip'));
       });
+    });
+
+    it('says the same of a list as of its members, however long it is and whatever is known', () => {
+      const count = 120;
+      const frame = Buffer.alloc(60);
+      frame.writeUInt16BE(0x0800, 12);
+      frame[14] = 0x45;
+      frame[23] = 17;
+      const term = (index: number): string => `(src host 10.0.${index >> 8}.${index & 255} and dst port ${index + 1})`;
+      const programs = [0, 1, 2].map((from) =>
+        // Twice the same members, each with another partner.
+        compileFilter(
+          [...Array(count).keys(), ...Array(count).keys()]
+            .map((index, at) => term(index).replace(/\d+\)$/, `${index + 1 + (at < count ? 0 : from)})`))
+            .join(' or '),
+        ),
+      );
+      for (let index = 0; index < count; index += 7)
+        for (let port = index; port < index + 5; port++) {
+          frame.writeUInt32BE(0x0a000000 + index, 26);
+          frame.writeUInt16BE(port, 36);
+          programs.forEach((program, from) => {
+            const expected = port === index + 1 || port === index + 1 + from;
+            assert.equal(filterMatches(program, frame), expected, `${index} ${port} ${from}`);
+          });
+        }
     });
 
     it('needs few words of scratch memory for much arithmetic', () => {

@@ -113,6 +113,15 @@ describe('options: filter programs', () => {
       assert.deepEqual(parseFilter(ICMP, 'filter', { linkType: 65534 }), ICMP_PROGRAM, 'a program is taken as it is');
     });
 
+    it('for an XDP program are those of whole frames, without directions', () => {
+      assert.deepEqual(parseFilter('vlan 7', 'filter', { for: 'xdp' }), compileFilter('vlan 7', { for: 'file' }));
+      for (const direction of ['inbound', 'outbound']) {
+        assert.throws(() => compileFilter(`ip and ${direction}`, { for: 'xdp' }), { name: 'NetringError', kind: 'Config', column: 8 });
+        assert.ok(compileFilter(`ip and ${direction}`, { for: 'file' }).length > 0);
+        assert.throws(() => resolveXdp({ interface: 'eth7', filter: direction }, 4096), { column: 1, option: 'filter' });
+      }
+    });
+
     it('are compiled for what the option of the table is for', () => {
       const options = { interface: 'eth7', filter: 'vlan 7' };
       assert.deepEqual(resolveCapture(options, 4096).settings.filter, compileFilter('vlan 7', { for: 'socket' }));

@@ -112,7 +112,9 @@ describe('options: from the flow', () => {
     for (const empty of ['', '  ', null, undefined, '${NETRING_UNSET}', '$(NETRING_UNSET)']) {
       const config = Object.fromEntries(names.filter((name) => name !== 'interface').map((name) => [name, empty]));
       assert.deepEqual(captureIn(config), expected, JSON.stringify(empty));
-      refuses(() => captureIn({ interface: empty }), 'interface', 'interface is required');
+      const unset = typeof empty === 'string' && empty.startsWith('$');
+      const text = unset ? 'interface is required, and the environment variable NETRING_UNSET is not set' : 'interface is required';
+      refuses(() => captureIn({ interface: empty }), 'interface', text);
     }
   });
 

@@ -30,7 +30,8 @@ function read(name) {
 }`;
 
 /** An expression is the runtime's to judge: what the panel has heard of it, as a text when it is bad. */
-const REFUSED = `(typeof netringEditor === 'object' && netringEditor.refusedFilter(String(value)))`;
+const refused = ({ filterFor }: OptionRow): string =>
+  `(typeof netringEditor === 'object' && netringEditor.refusedFilter(String(value), '${filterFor}'))`;
 
 const LIST = `(function (list) {
   return Array.isArray(list) ? list : String(list).split(',').map(function (item) { return item.trim(); });
@@ -57,7 +58,7 @@ function statementsOf(row: OptionRow): string[] {
     case 'filter':
       return [
         `if ((${isProgram.toString()})(String(value))) {\n${indent(programStatements(row.name).join('\n'))}\n}`,
-        `else if (${REFUSED}) return ${REFUSED};`,
+        `else if (${refused(row)}) return ${refused(row)};`,
       ];
     case 'text':
       return [`if (typeof value !== 'string') ${refuse(`${row.name} {value} is not a string`, '{ value: value }')}`];
