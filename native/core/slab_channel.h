@@ -62,7 +62,7 @@ class SlabOutbox {
   static Result<SlabOutbox> join(int outbox_fd);
 
   bool has_room() const { return traffic_->waiting.load(std::memory_order_acquire) < kMostWaiting; }
-  void set_stalled(bool stalled) { traffic_->stalled.store(stalled, std::memory_order_release); }
+  void set_stalled(bool stalled) { traffic_->stalled.store(stalled, std::memory_order_seq_cst); }
   // Comes before the first parcel.
   Status introduce(SlabSender sender);
   // EPIPE once the inbox is closed.
@@ -91,7 +91,8 @@ class SlabInbox {
 
   bool ready() const;
   // Whether the sender had no memory when it last looked. Memory is under what it has sent before: without that it has.
-  bool sender_stalled() const { return traffic_ && traffic_->stalled.load(std::memory_order_acquire); }
+  // In one order with other sequentially consistent words: who says that it sleeps and then looks here misses nothing.
+  bool sender_stalled() const { return traffic_ && traffic_->stalled.load(std::memory_order_seq_cst); }
   // The oldest parcel, null when there is none.
   std::unique_ptr<Parcel> receive();
   void close();

@@ -14,6 +14,8 @@ export class BatchReader {
   readonly #owner: Owner;
   readonly #linkType: number;
   readonly #collector: SlabCollector;
+  /** Called whenever `take` finds no memory. */
+  onStalled: (() => void) | undefined;
   #borrowed: PacketBatch | undefined;
   #header: Uint32Array | undefined;
   #index: Uint32Array | undefined;
@@ -67,7 +69,10 @@ export class BatchReader {
     const slab = this.#receiver.take();
     if (slab === null) return 'empty';
     this.#stalled = slab === undefined;
-    if (slab === undefined) return 'stalled';
+    if (slab === undefined) {
+      this.onStalled?.();
+      return 'stalled';
+    }
     this.#collector.collectInTime(this.#receiver.bufferedBytes);
     return PacketBatch.fromSlab(slab, this.#owner.interface, this.#linkType);
   }

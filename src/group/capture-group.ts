@@ -264,8 +264,8 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
     return {
       arm: () => {
         Atomics.store(waiting, 0, 1);
-        // What was sent before is told by nobody any more.
-        if (this.#reader.ready) setImmediate(() => this.#receiving.wake());
+        // What was sent before is told by nobody any more, nor who came to be held up.
+        if (this.#reader.ready || this.#reader.stalled) setImmediate(() => this.#receiving.wake());
       },
       disarm: () => void Atomics.store(waiting, 0, 0),
     };

@@ -11,9 +11,16 @@ const say = (message: MemberMessage): void => parentPort?.postMessage(message);
 
 let capture: AsyncCapture;
 
+function wakeReader(): void {
+  if (Atomics.exchange(task.waiting, 0, 0) === 1) say({ type: 'ready' });
+}
+
 function open(options: CaptureOptions): Opened {
   const source = new Capture(options);
-  captureHandle(source).native.sendTo(task.outboxFd, task.index);
+  const { native, reader } = captureHandle(source);
+  native.sendTo(task.outboxFd, task.index);
+  // The memory is that of batches in the reader's thread, which alone can find what nobody needs any more.
+  reader.onStalled = wakeReader;
   capture = new AsyncCapture(source)
     .on('down', () => say({ type: 'down' }))
     .on('up', () => say({ type: 'up' }))
@@ -35,7 +42,7 @@ async function drain(): Promise<void> {
       if (error.code === 'ENODEV') say({ type: 'drained', error: toPlain(error) });
       return;
     }
-    if (Atomics.exchange(task.waiting, 0, 0) === 1) say({ type: 'ready' });
+    wakeReader();
   }
 }
 

@@ -8,7 +8,7 @@ export interface MemberTask {
   readonly index: number;
   /** Of the inbox that the batches go to. */
   readonly outboxFd: number;
-  /** One word, 1 while the reader waits for a `ready`. */
+  /** One word, 1 while the reader waits for a `ready`: there is a batch, or no memory for one. */
   readonly waiting: Int32Array;
 }
 
