@@ -9,7 +9,7 @@ import { runtime, suite } from './suites.mjs';
 import { missingPrograms } from './system.mjs';
 
 /** A suite that takes longer hangs. */
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 1_200_000;
 /** Time that a process without leaked handles may take to end after its last test. */
 const EXIT_MS = 10_000;
 
