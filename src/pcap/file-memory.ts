@@ -8,7 +8,7 @@ const LEAST = 64 * 1024;
 const MOST_LIVE = 64 * 1024 * 1024;
 /**
  * Of which a quarter is the step in which the young generation is collected. At twice that V8 may come to collect everything all the time, since the
- * pieces weigh more than a small heap (a file of 64-byte packets: 0.3 to 1.2 GB per CPU second, now 1.0 to 1.2).
+ * pieces weigh more than a small heap (a file of 64-byte packets: 0.3 to 1.2 GB per CPU second, now 0.9 to 1.3).
  */
 const COLLECTED_AT = 32 * 1024 * 1024;
 
