@@ -149,8 +149,7 @@ describe('the panels in a real browser', function () {
       ['name', 'wlan0', 'wlan0'],
     ] as const) {
       await editor.edit(inject);
-      await editor.page.locator('.netring-panel .red-ui-typedInput-type-select').click();
-      await editor.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label }).click();
+      await editor.pickType(label);
       await editor.page.locator('.netring-panel .red-ui-typedInput-input').fill(typed);
       const state = saved === '${CAPTURE_PORT}' ? /^Read from the environment/ : /^This machine has no interface of that name/;
       await editor.page.locator('#netring-interface-state').filter({ hasText: state }).waitFor();

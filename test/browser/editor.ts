@@ -159,6 +159,15 @@ export class Editor {
     return this.page.locator('.netring-panel .red-ui-typedInput-option-label');
   }
 
+  /** Chooses how the interface is given: a list of interfaces that arrives just then closes the menu. */
+  async pickType(label: string): Promise<void> {
+    const pick = async (timeout: number): Promise<void> => {
+      await this.page.locator('.netring-panel .red-ui-typedInput-type-select').click();
+      await this.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label }).click({ timeout });
+    };
+    await pick(2000).catch(() => pick(5000));
+  }
+
   /** The entries of the interface list, which it leaves open. */
   async openInterfaceList(property = 'interface'): Promise<Locator> {
     await this.page.locator(`#netring-${property} + .red-ui-typedInput-container .red-ui-typedInput-option-trigger`).click();

@@ -184,7 +184,7 @@ export class NodeRed {
     socket.on('message', (data) => {
       for (const message of [JSON.parse(data.toString()) as Comms | Comms[]].flat()) this.#receive(message);
     });
-    await within(new Promise<void>((resolve) => socket.once('open', resolve)), 5000, "Node-RED's websocket");
+    await within(new Promise<void>((resolve) => socket.once('open', resolve)), 20_000, "Node-RED's websocket");
     for (const topic of ['status/#', 'debug']) socket.send(JSON.stringify({ subscribe: topic }));
     void this.child.exitCode(2 ** 31 - 1).then(() => socket.close());
   }
