@@ -15,6 +15,11 @@ export interface InterfaceChoice {
   defaultRoute: boolean;
 }
 
+/** What opens a menu of the widget: of the types, and of the entries. */
+const TRIGGERS = '.red-ui-typedInput-type-select, .red-ui-typedInput-option-trigger';
+/** The one that was pressed last, of all pickers: the widget does not tell whose menu is open. */
+let lastTrigger: Element | undefined;
+
 type Listener = (picked: InterfaceChoice | undefined) => void;
 
 /**
@@ -30,6 +35,9 @@ export function createInterfacePicker(node: EditorNode, property: string, onPick
   picker.val(isEnvironment(initial) ? initial.slice(2, -1) : initial);
   picker.typedInput({ default: isEnvironment(initial) ? 'env' : 'list', types: types(node, initial, known) });
   labelTypedInput(picker, node, `netring-${property}-label`);
+  container(picker)
+    .find(TRIGGERS)
+    .on('click keydown', (event) => (lastTrigger = event.currentTarget as Element));
 
   const update = (): void => {
     const value = picker.typedInput('value').trim();
@@ -53,8 +61,10 @@ export function createInterfacePicker(node: EditorNode, property: string, onPick
         if (!isCurrent()) return;
         if (!Array.isArray(answer)) return fail(answer);
         known = answer as InterfaceChoice[];
+        const reopen = closeMenu(picker);
         picker.typedInput('types', types(node, fieldValue(property), known));
         update();
+        reopen();
       })
       .fail(() => isCurrent() && fail(undefined));
   };
@@ -102,9 +112,24 @@ function stateText(node: EditorNode, value: string, picked: InterfaceChoice | un
   return parts.join(' · ');
 }
 
+/**
+ * Closes the picker's menu if it is open, and returns what opens it again: other entries take away the menu that shows the old ones, and a list that
+ * arrives late would take it from under the pointer.
+ */
+function closeMenu(picker: JQuery): () => void {
+  const trigger = lastTrigger;
+  const open =
+    trigger !== undefined && container(picker)[0]?.contains(trigger) === true && $('.red-ui-typedInput-options:visible').length > 0;
+  if (!open) return () => undefined;
+  $(document).trigger('mousedown');
+  return () => $(trigger).trigger('click');
+}
+
+const container = (picker: JQuery): JQuery => picker.next('.red-ui-typedInput-container');
+
 /** Node-RED 4 does not carry the label over to the inputs that the widget makes. */
 function labelTypedInput(picker: JQuery, node: EditorNode, label: string): void {
-  const container = picker.next('.red-ui-typedInput-container');
-  container.find('.red-ui-typedInput-input, .red-ui-typedInput-option-trigger').attr('aria-labelledby', label);
-  container.find('.red-ui-typedInput-type-select').attr('aria-label', node._('netring.interface.kind'));
+  const parts = container(picker);
+  parts.find('.red-ui-typedInput-input, .red-ui-typedInput-option-trigger').attr('aria-labelledby', label);
+  parts.find('.red-ui-typedInput-type-select').attr('aria-label', node._('netring.interface.kind'));
 }

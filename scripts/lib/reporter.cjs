@@ -1,4 +1,4 @@
-/** mocha's spec reporter, which also leaves what the runner adds up: counts, failed titles, skipped titles with their reasons. */
+/** mocha's spec reporter, which also leaves what the runner adds up: counts, failed titles with the error's text below, skipped titles with their reasons. */
 const { writeFileSync } = require('node:fs');
 const { reporters } = require('mocha');
 
@@ -7,7 +7,7 @@ module.exports = class extends reporters.Spec {
     super(runner, options);
     const result = { passed: 0, failed: [], skipped: [] };
     runner.on('pass', () => result.passed++);
-    runner.on('fail', (test) => result.failed.push(test.fullTitle()));
+    runner.on('fail', (test, error) => result.failed.push(`${test.fullTitle()}\n${error.message}`));
     runner.on('pending', (test) => result.skipped.push({ title: test.fullTitle(), reason: reasonOf(test) }));
     runner.once('end', () => writeFileSync(process.env.NETRING_TEST_RESULT, JSON.stringify(result)));
   }

@@ -19,7 +19,7 @@ export class Tally {
       console.log(`✔ ${title} (${seconds(start)} s)`);
       return true;
     } catch (error) {
-      this.#failed.push(title);
+      this.#failed.push(`${title}\n${error.message}`);
       console.log(`✘ ${title}\n${error.message}`);
       return false;
     }
@@ -28,7 +28,7 @@ export class Tally {
   /** Prints the failures, the skips and as the last line the counts; sets the exit code. */
   report() {
     for (const title of this.#skipped) console.log(`skipped  ${title}`);
-    for (const title of this.#failed) console.log(`FAILED  ${title}`);
+    for (const failure of this.#failed) console.log(`FAILED  ${beginning(failure)}`);
     const strict = process.env.CI === 'true';
     if (strict && this.#skipped.length > 0) console.log('CI=true: a skipped test is a failure');
     console.log(`${this.#passed} passed, ${this.#failed.length} failed, ${this.#skipped.length} skipped`);
@@ -36,5 +36,8 @@ export class Tally {
     if (this.#passed + this.#failed.length + this.#skipped.length === 0) process.exitCode = 1;
   }
 }
+
+/** A failure's title and as much of the reason as tells it apart: who sees only the end of the output has to go by that. */
+const beginning = (failure) => failure.split('\n', 6).join('\n        ').slice(0, 800);
 
 export const seconds = (start) => ((performance.now() - start) / 1000).toFixed(1);

@@ -15,7 +15,7 @@ const OPTIONS = NODE_GROUPS.bridge.flatMap((group) => OPTION_TABLE[group]).map((
 const FURNITURE_FRAMES = `4\n40 0 0 12\n21 0 1 ${ETHERTYPE}\n6 0 0 262144\n6 0 0 0`;
 
 describe('the bridge node in a real browser', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const lab = new Lab();
   let client: Wire;
   let server: Wire;
@@ -144,7 +144,7 @@ describe('the bridge node in a real browser', function () {
     await editor.tab('filter');
     await editor.field('filterAToB').fill(ICMP);
     const state = editor.page.locator('#netring-filterAToB-state');
-    await until(async () => (await state.innerText()) === 'Accepted: 6 instructions.', 5000, 'the runtime accepts the filter');
+    await until(async () => (await state.innerText()) === 'Accepted: 6 instructions.', 15_000, 'the runtime accepts the filter');
     await editor.field('filterBToA').fill('1\n21 9 9 9');
     await editor.error('filterBToA').waitFor();
     await editor.screenshot('bridge-filter-wrong');
@@ -182,7 +182,7 @@ describe('the bridge node in a real browser', function () {
     await editor.waitForStatus(bridge, /^A→B [1-9][\d.]*, B→A [\d.]+ pps$/);
     await editor.waitForStatus(capture, /^[1-9][\d.]* pps$/);
     const frames = (): number => witness.frames.filter(({ protocol }) => protocol === ETHERTYPE).length;
-    await until(() => frames() > 5, 5000, 'frames behind the bridge');
+    await until(() => frames() > 5, 15_000, 'frames behind the bridge');
     await editor.screenshot('bridge-running');
 
     await red.inject('hold');
@@ -193,7 +193,7 @@ describe('the bridge node in a real browser', function () {
     assert.equal(frames(), held, 'nothing passes');
     await red.inject('free');
     await editor.waitForStatus(bridge, /^A→B [1-9]/);
-    await until(() => frames() > held + 5, 5000, 'frames again');
+    await until(() => frames() > held + 5, 15_000, 'frames again');
   });
 
   it('lets the frames travel through the flow: output to function to input', async () => {
@@ -207,6 +207,6 @@ describe('the bridge node in a real browser', function () {
     await editor.wire('pass', 0, bridge);
     await editor.deploy();
     await editor.waitForStatus(bridge, /^A→B [1-9]/);
-    await until(() => witness.frames.length > 5, 5000, 'frames behind the bridge');
+    await until(() => witness.frames.length > 5, 15_000, 'frames behind the bridge');
   });
 });

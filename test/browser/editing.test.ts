@@ -12,7 +12,7 @@ import { FURNITURE } from './flow';
 const TYPES = ['netring-capture-in', 'netring-inject-out'] as const;
 
 describe('the panels in a real browser', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const lab = new Lab();
   let wire: Wire;
   let red: NodeRed;
@@ -130,6 +130,33 @@ describe('the panels in a real browser', function () {
     assert.equal(await editor.property(capture, 'valid'), true);
   });
 
+  it('keeps a menu open when the list arrives late', async () => {
+    const { page } = editor;
+    let answer = (): void => undefined;
+    const late = new Promise<void>((resolve) => (answer = resolve));
+    await editor.ask(`RED.nodes.node('${capture}').interface = ''`);
+    await page.route('**/netring/interfaces*', async (route) => late.then(() => route.continue()));
+    try {
+      await editor.edit(capture);
+      await page.locator('#netring-interface + .red-ui-typedInput-container .red-ui-typedInput-option-trigger').click();
+      const menu = page.locator('.red-ui-typedInput-options:visible');
+      await menu.waitFor();
+      assert.equal(await menu.locator('a').count(), 1, 'the invitation to choose, and nothing to choose from');
+      answer();
+      await menu
+        .locator('a')
+        .filter({ hasText: `${wire.b} · up` })
+        .click();
+      assert.equal(await editor.field('interface').inputValue(), wire.b);
+      await menu.waitFor({ state: 'detached' });
+      await editor.done();
+      assert.equal(await editor.property(capture, 'interface'), wire.b);
+    } finally {
+      answer();
+      await page.unroute('**/netring/interfaces*');
+    }
+  });
+
   it('keeps an interface that is not there, and says so', async () => {
     await editor.ask(`RED.nodes.node('${capture}').interface = 'eth7'`);
     await editor.edit(capture);
@@ -229,7 +256,7 @@ describe('the panels in a real browser', function () {
     const state = editor.page.locator('#netring-filter-state');
     assert.match(await state.innerText(), /every packet/);
     await editor.field('filter').fill('4\n40 0 0 12\n21 0 1 2054\n6 0 0 262144\n6 0 0 0');
-    await until(async () => (await state.innerText()) === 'Accepted: 4 instructions.', 5000, 'the runtime accepts the filter');
+    await until(async () => (await state.innerText()) === 'Accepted: 4 instructions.', 15_000, 'the runtime accepts the filter');
     await editor.field('filter').fill('1\n21 9 9 9');
     await editor.error('filter').waitFor();
     assert.match(await editor.error('filter').innerText(), /filter/);

@@ -37,7 +37,7 @@ export class Editor {
 
   private constructor(page: Page) {
     this.page = page;
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(20_000);
     page.on('pageerror', (error) => this.problems.push(`exception: ${error.message}`));
     page.on('console', (message) => {
       // Not warnings: on loading, Node-RED itself warns of debug messages that come before the flows.
@@ -84,7 +84,7 @@ export class Editor {
     await this.page.mouse.move(x - 40, y - 20, { steps: 4 });
     await this.page.mouse.move(x, y, { steps: 4 });
     await this.page.mouse.up();
-    return until(async () => (await this.#ids(type)).find((id) => !before.includes(id)), 5000, `a new ${type} on the canvas`);
+    return until(async () => (await this.#ids(type)).find((id) => !before.includes(id)), 15_000, `a new ${type} on the canvas`);
   }
 
   /** Draws a wire from an output to the other node's input. */
@@ -94,7 +94,7 @@ export class Editor {
     await this.node(to).locator('.red-ui-flow-port-input').hover();
     await this.page.mouse.up();
     const drawn = `RED.nodes.filterLinks({ source: { id: '${from}' }, sourcePort: ${output} }).some((link) => link.target.id === '${to}')`;
-    await until(() => this.ask<boolean>(drawn), 5000, `a wire from ${from} to ${to}`);
+    await until(() => this.ask<boolean>(drawn), 15_000, `a wire from ${from} to ${to}`);
   }
 
   /** Opens a node's dialog. */
@@ -137,7 +137,7 @@ export class Editor {
         .then(() => true)
         .catch(() => false);
     };
-    await until(open, 5000, `the tab ${name}`);
+    await until(open, 15_000, `the tab ${name}`);
   }
 
   field(property: string): Locator {
@@ -159,20 +159,17 @@ export class Editor {
     return this.page.locator('.netring-panel .red-ui-typedInput-option-label');
   }
 
-  /** Chooses how the interface is given: a list of interfaces that arrives just then closes the menu. */
+  /** Chooses how the interface is given. */
   async pickType(label: string): Promise<void> {
-    const pick = async (timeout: number): Promise<void> => {
-      await this.page.locator('.netring-panel .red-ui-typedInput-type-select').click();
-      await this.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label }).click({ timeout });
-    };
-    await pick(2000).catch(() => pick(5000));
+    await this.page.locator('.netring-panel .red-ui-typedInput-type-select').click();
+    await this.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label }).click();
   }
 
-  /** The entries of the interface list, which it leaves open. */
+  /** The entries of the interface list, which it leaves open; resolves once they have come. */
   async openInterfaceList(property = 'interface'): Promise<Locator> {
     await this.page.locator(`#netring-${property} + .red-ui-typedInput-container .red-ui-typedInput-option-trigger`).click();
     const entries = this.page.locator('.red-ui-typedInput-options:visible a');
-    await entries.first().waitFor();
+    await entries.filter({ hasText: ' · ' }).first().waitFor();
     return entries;
   }
 

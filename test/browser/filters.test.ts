@@ -7,7 +7,7 @@ import { openEditor, type Editor } from './editor';
 import { FURNITURE } from './flow';
 
 describe('the filter fields in a real browser', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const lab = new Lab();
   let wire: Wire;
   let editor: Editor;
@@ -26,7 +26,7 @@ describe('the filter fields in a real browser', function () {
 
   const state = (property: string): Promise<string> => editor.page.locator(`#netring-${property}-state`).innerText();
   const accepted = (property: string): Promise<boolean> =>
-    until(async () => /^Accepted: [1-9]\d* instructions\.$/.test(await state(property)), 5000, `${property} is accepted`);
+    until(async () => /^Accepted: [1-9]\d* instructions\.$/.test(await state(property)), 15_000, `${property} is accepted`);
   /** The line of the expression and the carets below it, once the message names the column. */
   const mistake = async (property: string, column: number): Promise<string[]> => {
     await editor

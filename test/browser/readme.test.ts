@@ -12,7 +12,7 @@ import { openEditor } from './editor';
 const IMAGES = process.env['NETRING_IMAGES'];
 
 describe('the pictures of the README', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const lab = new Lab();
   after(() => lab.close());
 

@@ -7,7 +7,7 @@ import { openEditor, type Editor } from './editor';
 import { ETHERTYPE, FURNITURE } from './flow';
 
 describe('a flow drawn with the mouse', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const lab = new Lab();
   let wire: Wire;
   let red: NodeRed;

@@ -16,7 +16,7 @@ const OPTIONS = NODE_GROUPS.xdp.flatMap((group) => OPTION_TABLE[group]).map((row
 const FURNITURE_FRAMES = `4\n40 0 0 12\n21 0 1 ${ETHERTYPE}\n6 0 0 262144\n6 0 0 0`;
 
 describe('the xdp node in a real browser', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const lab = new Lab();
   let wire: Wire;
   let single: Wire;
@@ -117,7 +117,7 @@ describe('the xdp node in a real browser', function () {
     assert.equal(await editor.field('mapPin').isVisible(), false);
     await editor.field('filter').fill(ICMP);
     const state = editor.page.locator('#netring-filter-state');
-    await until(async () => (await state.innerText()) === 'Accepted: 6 instructions.', 5000, 'the runtime accepts the filter');
+    await until(async () => (await state.innerText()) === 'Accepted: 6 instructions.', 15_000, 'the runtime accepts the filter');
     assert.equal(await takesAll.isVisible(), false);
     await editor.field('filter').fill('icmp and inbound');
     await editor
@@ -173,12 +173,12 @@ describe('the xdp node in a real browser', function () {
     await editor.wire('frame', 0, xdp);
     await editor.deploy();
     await editor.waitForStatus(xdp, /^(driver|skb), copy: in [1-9][\d.]*, out [1-9][\d.]* pps$/);
-    await until(() => witness.frames.filter(({ protocol }) => protocol === ETHERTYPE).length > 5, 5000, 'frames at the other end');
+    await until(() => witness.frames.filter(({ protocol }) => protocol === ETHERTYPE).length > 5, 15_000, 'frames at the other end');
 
     assert.notEqual(xdpProgram(wire.b), undefined);
     await editor.node(xdp).click();
     await editor.page.keyboard.press('Delete');
     await editor.deploy();
-    await until(() => xdpProgram(wire.b) === undefined, 5000, 'the program is gone');
+    await until(() => xdpProgram(wire.b) === undefined, 15_000, 'the program is gone');
   });
 });
