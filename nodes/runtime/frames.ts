@@ -4,7 +4,8 @@
  * Values made in a function node belong to another realm, where `instanceof` of this one is always false: only tests that look at the value itself.
  */
 import { isUint8Array } from 'node:util/types';
-import { isPacketBatch, PacketBatch, sliceBatch, type FrameLike } from '../../src/batches/batch';
+import { isPacketBatch, PacketBatch, sliceBatch } from '../../src/batches/batch';
+import type { FrameLike } from '../../src/batches/columns';
 import { NetringError } from '../../src/errors/errors';
 import type { PacketStatus, Timestamp } from '../../src/batches/packet';
 import { milliseconds, type PacedFrames } from '../../src/replay/pacer';

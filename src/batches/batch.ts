@@ -5,13 +5,13 @@
  * makes Node-RED's clone pass it through (lodash clones only objects whose tag it knows).
  */
 import { inspect } from 'node:util';
-import { isUint8Array } from 'node:util/types';
 import { decode, decodeAt, type DecodedPacket, type DecodedPacketObject } from '../decode/decode';
 import { ARPHRD_ETHER } from '../interfaces/link-types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native/batch';
 import type { TimestampSource } from '../options/values';
+import { headerOf, packFrames, TWO_TO_32, type FrameLike } from './columns';
 import { linkAddress, ownedPacket } from './owned-packet';
-import { Packet, directionOf, packetTypeOf, statusBits, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
+import { Packet, directionOf, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
 import { encodePcapng } from '../pcap/pcapng-writer';
 
 /** A VLAN tag: control information (priority, DEI, id) and the EtherType that announced it. */
@@ -21,11 +21,6 @@ export interface VlanTag {
   /** EtherType of the tag: 0x8100 (802.1Q), 0x88a8 (802.1ad). */
   tpid: number;
 }
-
-/** A frame to make a batch of: its bytes, or a packet object whose missing fields are filled in. */
-export type FrameLike = Uint8Array | (Pick<OwnedPacket, 'data'> & Partial<OwnedPacket>);
-
-type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
 
 /** What JSON has of a batch. */
 export interface BatchSummary {
@@ -75,8 +70,6 @@ interface BatchParts {
 /** Packets that the text of a batch shows: the editor shows that text for every message of a debug node. */
 const PREVIEW = 10;
 
-const ETH_P_8021Q = 0x8100;
-const TWO_TO_32 = 0x1_0000_0000;
 /** TP_STATUS_TS_RAW_HARDWARE and TP_STATUS_TS_SYS_HARDWARE; no bit, or TP_STATUS_TS_SOFTWARE, is the kernel's software clock. */
 const TS_RAW_HARDWARE = 0x8000_0000;
 const TS_SYS_HARDWARE = 0x4000_0000;
@@ -153,7 +146,7 @@ export class PacketBatch implements Iterable<Packet> {
   /** @internal A batch over frames that already lie in memory, not copied: `index` is laid out as native/batch.ts says. */
   static over(bytes: Uint8Array, index: Uint32Array, origin: BatchOrigin): PacketBatch {
     return new PacketBatch({
-      header: describe(index, origin.seqNum ?? 0),
+      header: headerOf(index, origin.seqNum ?? 0),
       index,
       bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       interface: origin.interface ?? '',
@@ -166,16 +159,7 @@ export class PacketBatch implements Iterable<Packet> {
    * Throws TypeError when an element is neither bytes nor a packet object.
    */
   static from(frames: Iterable<FrameLike>, origin: BatchOrigin = {}): PacketBatch {
-    const list = Array.from(frames, frameParts);
-    const total = list.reduce((sum, frame) => sum + frame.data.byteLength, 0);
-    const index = new Uint32Array(list.length * RECORD_WORDS);
-    const bytes = Buffer.allocUnsafeSlow(total);
-    let offset = 0;
-    list.forEach((frame, i) => {
-      bytes.set(frame.data, offset);
-      writeRecord(index, i * RECORD_WORDS, offset, frame);
-      offset += frame.data.byteLength;
-    });
+    const { bytes, index } = packFrames(frames);
     return PacketBatch.over(bytes, index, origin);
   }
 
@@ -441,7 +425,7 @@ export class PacketBatch implements Iterable<Packet> {
 
   /** A batch over other packets of this one's block. */
   #derive(index: Uint32Array, bytes: Buffer): PacketBatch {
-    const header = describe(index, this.seqNum);
+    const header = headerOf(index, this.seqNum);
     header[Header.Flags] = this.#header[Header.Flags]!;
     header[Header.Member] = this.#header[Header.Member]!;
     return new PacketBatch({ header, index, bytes, interface: this.#interface, linkType: this.#linkType });
@@ -466,68 +450,4 @@ export function batchLinkType(batch: PacketBatch): number {
 /** @internal Packets `first` up to `end`, at no price a packet: index and bytes are shared, so that of a borrowed batch ends with it. */
 export function sliceBatch(batch: PacketBatch, first: number, end: number): PacketBatch {
   return first === 0 && end === batch.length ? batch : sliceOf(batch, first, end);
-}
-
-/** Bytes of another realm, such as the sandbox of a function node, are bytes too. */
-function frameParts(frame: FrameLike, i: number): FrameParts {
-  if (isUint8Array(frame)) return { data: frame };
-  if (typeof frame === 'object' && frame !== null && isUint8Array(frame.data)) return frame;
-  throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
-}
-
-function writeRecord(index: Uint32Array, at: number, offset: number, frame: FrameParts): void {
-  const { data } = frame;
-  const status = frame.status === undefined ? 0 : statusBits(frame.status);
-  const address = (frame.sourceAddress ?? '')
-    .split(':')
-    .filter((octet) => octet !== '')
-    .map((octet) => parseInt(octet, 16));
-  const type = packetTypeOf(frame.direction ?? 'host');
-  index[at + Word.Offset] = offset;
-  index[at + Word.Length] = data.byteLength;
-  index[at + Word.OriginalLength] = Math.max(frame.originalLength ?? 0, data.byteLength);
-  index[at + Word.Seconds] = frame.timestamp?.sec ?? 0;
-  index[at + Word.Nanoseconds] = frame.timestamp?.nsec ?? 0;
-  index[at + Word.Status] = status;
-  index[at + Word.RxHash] = frame.rxhash ?? 0;
-  index[at + Word.Vlan] = (frame.vlanTci ?? 0) | ((frame.vlanTpid ?? ETH_P_8021Q) << 16);
-  index[at + Word.Meta] = (frame.protocol ?? etherType(data)) | (type << 16) | (address.length << 24);
-  index[at + Word.AddressLow] = packOctets(address, 0);
-  index[at + Word.AddressHigh] = packOctets(address, 4);
-}
-
-function packOctets(octets: readonly number[], from: number): number {
-  let word = 0;
-  for (let k = 0; k < 4; k++) word |= (octets[from + k] ?? 0) << (k * 8);
-  return word;
-}
-
-function etherType(frame: Uint8Array): number {
-  return frame.byteLength < 14 ? 0 : (frame[12]! << 8) | frame[13]!;
-}
-
-/** The header words that follow from an index. */
-function describe(index: Uint32Array, seqNum: number): Uint32Array {
-  const header = new Uint32Array(HEADER_WORDS);
-  const count = index.length / RECORD_WORDS;
-  let bytes = 0;
-  let original = 0;
-  for (let record = 0; record < index.length; record += RECORD_WORDS) {
-    bytes += index[record + Word.Length]!;
-    original += index[record + Word.OriginalLength]!;
-  }
-  header[Header.Count] = count;
-  header[Header.ByteLength] = bytes;
-  header[Header.SequenceLow] = seqNum % TWO_TO_32;
-  header[Header.SequenceHigh] = Math.floor(seqNum / TWO_TO_32);
-  header[Header.OriginalLow] = original % TWO_TO_32;
-  header[Header.OriginalHigh] = Math.floor(original / TWO_TO_32);
-  if (count > 0) {
-    const last = (count - 1) * RECORD_WORDS;
-    header[Header.FirstSeconds] = index[Word.Seconds]!;
-    header[Header.FirstNanoseconds] = index[Word.Nanoseconds]!;
-    header[Header.LastSeconds] = index[last + Word.Seconds]!;
-    header[Header.LastNanoseconds] = index[last + Word.Nanoseconds]!;
-  }
-  return header;
 }

@@ -1,7 +1,8 @@
 /** Batches between the engine of a bridge and JavaScript: copies for the tap, or frames that wait for a verdict. */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { batchMemory, isPacketBatch, PacketBatch, type FrameLike } from '../batches/batch';
+import { batchMemory, isPacketBatch, PacketBatch } from '../batches/batch';
+import type { FrameLike } from '../batches/columns';
 import { requestCollection, requestMinorCollection } from '../batches/collector';
 import { NetringError } from '../errors/errors';
 import type { NativeBridge, NativeBridgeAudience } from '../native';

@@ -41,7 +41,7 @@ const BPF_JGT_K = 0x25;
 export function parseFilter(filter: unknown, name = 'filter', target: CompileOptions = {}): readonly BpfInsn[] {
   if (filter === null || filter === undefined) return [];
   if (typeof filter === 'string') return parseText(filter, name, target);
-  if (Array.isArray(filter)) return parseInstructions(filter, name);
+  if (Array.isArray(filter)) return parseInstructions(filter, name, target);
   throw NetringError.config(fill(`${name} {filter} is neither a text nor an array of instructions`, { filter }), name);
 }
 
@@ -66,10 +66,12 @@ function parseText(text: string, name: string, target: CompileOptions): readonly
   const program = readProgram(text, name);
   if (typeof program === 'string') throw NetringError.config(program, name);
   // Line 1 holds the count.
-  const problem = programProblem(program, `${name} line `, 2);
+  const problem = programProblem(program, `${name} line `, 2, isForXdp(target));
   if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
+
+const isForXdp = (target: CompileOptions): boolean => target.for === 'xdp';
 
 function compile(expression: string, name: string, target: CompileOptions): readonly BpfInsn[] {
   try {
@@ -82,14 +84,14 @@ function compile(expression: string, name: string, target: CompileOptions): read
   }
 }
 
-function parseInstructions(filter: readonly unknown[], name: string): readonly BpfInsn[] {
+function parseInstructions(filter: readonly unknown[], name: string, target: CompileOptions): readonly BpfInsn[] {
   const program = filter.map((instruction, index) => {
     if (typeof instruction !== 'object' || instruction === null)
       throw NetringError.config(`${name} instruction ${index} is not an object {code, jt, jf, k}`, name);
     const { code, jt, jf, k } = instruction as Record<keyof BpfInsn, unknown>;
     return [code, jt, jf, k] as number[];
   });
-  const problem = programProblem(program, `${name} instruction `, 0);
+  const problem = programProblem(program, `${name} instruction `, 0, isForXdp(target));
   if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
@@ -119,6 +121,7 @@ export function withSnapLen(program: readonly BpfInsn[], snapLen: number): reado
     capped.map(({ code, jt, jf, k }) => [code, jt, jf, k]),
     'filter instruction ',
     0,
+    false,
   );
   if (problem !== null) throw NetringError.config(`${problem}, with what snapLen ${snapLen} adds to it`, 'filter');
   return capped;

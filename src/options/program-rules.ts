@@ -29,8 +29,11 @@ export function readProgram(text: string, name: string): number[][] | string {
   return program;
 }
 
-/** What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. */
-export function programProblem(program: readonly (readonly number[])[], place: string, first: number): string | null {
+/**
+ * What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. A program `forXdp` runs before the
+ * kernel knows anything of a frame.
+ */
+export function programProblem(program: readonly (readonly number[])[], place: string, first: number, forXdp: boolean): string | null {
   const count = program.length;
   if (count === 0) return 'BPF filter has no instructions';
   if (count > 4096) return 'BPF filter has ' + count + ' instructions (max 4096)';
@@ -41,6 +44,10 @@ export function programProblem(program: readonly (readonly number[])[], place: s
   ];
   const jumps = [0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d];
   const opcodes = loads.concat(alu, jumps, [0x05, 0x06, 0x16, 0x07, 0x87]);
+  // SKF_AD_* of linux/filter.h, in fours, and the ones among them that are known before the kernel has looked at a frame, or are found in it.
+  const ancillary = 0xfffff000;
+  const lastAncillary = 60;
+  const inXdp = [0, 8, 24, 28, 40, 44, 48, 60];
   const fields = ['code', 'jt', 'jf', 'k'];
   const limits = [0xffff, 0xff, 0xff, 0xffffffff];
   for (let i = 0; i < count; i++) {
@@ -58,6 +65,12 @@ export function programProblem(program: readonly (readonly number[])[], place: s
     if ((code === 0x64 || code === 0x74) && k > 31) return where + 'k ' + k + ' shifts by more than 31';
     if ((code === 0x60 || code === 0x61 || code === 0x02 || code === 0x03) && k > 15)
       return where + 'k ' + k + ' is no word of the scratch memory (0 to 15)';
+    if ((code === 0x20 || code === 0x28 || code === 0x30) && k >= ancillary) {
+      const which = k - ancillary;
+      if (which % 4 !== 0 || which > lastAncillary) return where + 'k ' + k + ' is neither an offset nor an ancillary load of Linux';
+      if (forXdp && inXdp.indexOf(which) < 0)
+        return where + 'k ' + k + ' loads what a program for XDP cannot know (SKF_AD_OFF + ' + which + ')';
+    }
     const farthest = code === 0x05 ? k : jumps.indexOf(code) >= 0 ? Math.max(Number(row[1]), Number(row[2])) : -1;
     if (farthest >= 0 && i + 1 + farthest >= count) return where + 'jumps past the end of the program';
   }

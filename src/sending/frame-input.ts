@@ -1,6 +1,7 @@
 /** What the sending calls take, brought into one of the two forms that the native calls know. */
 import { types } from 'node:util';
-import { batchMemory, isPacketBatch, PacketBatch, type BatchMemory, type FrameLike } from '../batches/batch';
+import { batchMemory, isPacketBatch, PacketBatch, type BatchMemory } from '../batches/batch';
+import type { FrameLike } from '../batches/columns';
 
 /** A batch, one frame, or an array of frames or packet objects. */
 export type SendInput = PacketBatch | Uint8Array | readonly FrameLike[];

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import type { Lab } from '../support/lab';
 import type { NodeRed } from '../support/node-red';
-import { cache } from '../support/paths';
+import { runtimeCache } from '../support/paths';
 import { until } from '../support/wait';
 
 const QUIET = [
@@ -204,7 +204,7 @@ export class Editor {
   }
 
   /** Keeps a picture in .cache/screenshots/<runtime>/, for whoever wants to look. */
-  async screenshot(name: string, path = cache('screenshots', process.env['NETRING_TEST_RUNTIME'] ?? 'unknown')): Promise<void> {
+  async screenshot(name: string, path = runtimeCache('screenshots')): Promise<void> {
     mkdirSync(path, { recursive: true });
     await this.page.screenshot({ path: `${path}/${name}.png` });
   }

@@ -8,7 +8,7 @@ import { join, relative } from 'node:path';
 import * as ts from 'typescript';
 import { BpfPins, byteAt, onlyEtherType } from '../support/ebpf';
 import { Lab } from '../support/lab';
-import { cache, root } from '../support/paths';
+import { root, runtimeCache } from '../support/paths';
 import { needsEbpf } from '../support/skip';
 import { probe } from '../support/witness';
 
@@ -20,7 +20,7 @@ interface Example {
 }
 
 /** Inside the checkout, so that the package's own name leads to it. */
-const FOLDER = cache('reference');
+const FOLDER = runtimeCache('reference');
 const PORTS = ['eth0', 'eth1', 'eth2'];
 /** What of an example takes a program of eBPF. */
 const TAKES_PROGRAM = /Xdp|Ebpf/;

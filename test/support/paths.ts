@@ -11,3 +11,5 @@ export const root = findRoot(__dirname);
 export const fixture = (...path: string[]): string => join(root, 'test', ...path);
 /** Where things made for tests are kept between runs. */
 export const cache = (...path: string[]): string => join(root, '.cache', ...path);
+/** The same for one runtime alone: a suite runs under several beside each other. */
+export const runtimeCache = (folder: string): string => cache(folder, process.env['NETRING_TEST_RUNTIME'] ?? 'unknown');

@@ -60,6 +60,8 @@ describe('options: filter programs', () => {
       ['2\n148 0 0 0\n6 0 0 0', 'filter line 2: k 0 divides by zero'],
       ['2\n100 0 0 32\n6 0 0 0', 'filter line 2: k 32 shifts by more than 31'],
       ['2\n2 0 0 16\n6 0 0 0', 'filter line 2: k 16 is no word of the scratch memory (0 to 15)'],
+      ['2\n48 0 0 4294963202\n6 0 0 0', 'filter line 2: k 4294963202 is neither an offset nor an ancillary load of Linux'],
+      ['2\n32 0 0 4294963264\n6 0 0 0', 'filter line 2: k 4294963264 is neither an offset nor an ancillary load of Linux'],
       ['2\n6 0 0 0\n128 0 0 0', 'filter line 3: the last instruction is not a return'],
     ] as const) {
       it(`is refused: ${problem}`, () => refuses(text, problem));
@@ -119,6 +121,19 @@ describe('options: filter programs', () => {
         assert.throws(() => compileFilter(`ip and ${direction}`, { for: 'xdp' }), { name: 'NetringError', kind: 'Config', column: 8 });
         assert.ok(compileFilter(`ip and ${direction}`, { for: 'file' }).length > 0);
         assert.throws(() => resolveXdp({ interface: 'eth7', filter: direction }, 4096), { column: 1, option: 'filter' });
+      }
+    });
+
+    it('a program for XDP may ask only for what is known there, and is refused before it is attached', () => {
+      const asks = (which: number): BpfInsn[] => [{ code: 0x20, jt: 0, jf: 0, k: 0xfffff000 + which }, RET_A];
+      for (let which = 0; which <= 60; which += 4) {
+        const filter = asks(which);
+        assert.deepEqual(parseFilter(filter), filter);
+        const isKnown = [0, 8, 24, 28, 40, 44, 48, 60].includes(which);
+        const resolve = (): unknown => resolveXdp({ interface: 'eth7', filter }, 4096);
+        const message = `invalid configuration: filter instruction 0: k ${0xfffff000 + which} loads what a program for XDP cannot know (SKF_AD_OFF + ${which})`;
+        if (isKnown) assert.doesNotThrow(resolve);
+        else assert.throws(resolve, { kind: 'Config', option: 'filter', message });
       }
     });
 

@@ -160,7 +160,9 @@ const BRIDGE_FLOWS: Record<string, unknown>[] = [
   ]),
   ...['0', '524287', '524288'].flatMap((count) => [{ txAFrameCount: count }, { txBFrameCount: count }]),
   { txAFrameSize: '1048576', txAFrameCount: '1024' },
-  ...['1\n6 0 0 0', '2\n6 0 0 0', '1\n6 0 0', 'icmp', '1\n21 0 9 0'].flatMap((filter) => [{ filterAToB: filter }, { filterBToA: filter }]),
+  ...['1\n6 0 0 0', '2\n6 0 0 0', '1\n6 0 0', 'icmp', '1\n21 0 9 0', '2,32 0 0 4294963204,6 0 0 4', '2,32 0 0 4294963202,6 0 0 4'].flatMap(
+    (filter) => [{ filterAToB: filter }, { filterBToA: filter }],
+  ),
   ...['forward', 'inline', 'drop', 'all', 'sample', 'off'].flatMap((word) => [
     { mode: word },
     { tap: word },
@@ -183,6 +185,8 @@ const XDP_FLOWS: Record<string, unknown>[] = [
   ...['auto', 'driver', 'skb', 'none', 'hw'].flatMap((attach) => [
     { attach },
     { attach, filter: '1,6 0 0 4' },
+    { attach, filter: '2,32 0 0 4294963200,6 0 0 4' },
+    { attach, filter: '2,32 0 0 4294963204,6 0 0 4' },
     { attach, filter: 'udp port 5' },
     { attach, mapPin: '/sys/fs/bpf/xsks' },
   ]),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { batchLinkType, PacketBatch, type FrameLike } from '../../src/batches/batch';
+import { batchLinkType, PacketBatch } from '../../src/batches/batch';
+import type { FrameLike } from '../../src/batches/columns';
 import { encodePcapng } from '../../src/pcap/pcapng-writer';
 import { readCaptureFile } from '../../src/pcap/file-reader';
 import type { PacketDirection } from '../../src/batches/packet';

@@ -1,5 +1,6 @@
 /** Batches of a bridge as messages, and messages that answer them. */
-import { isPacketBatch, type FrameLike, type PacketBatch } from '../../../src/batches/batch';
+import { isPacketBatch, type PacketBatch } from '../../../src/batches/batch';
+import type { FrameLike } from '../../../src/batches/columns';
 import type { BridgeAnswer } from '../../../src/bridge/bridge-feed';
 import type { BridgeAction, BridgeDirection } from '../../../src/options/values';
 import { ringInfo, type CaptureMessage, type LossesSince } from '../capture/capture-output';

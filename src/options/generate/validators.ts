@@ -57,7 +57,7 @@ function statementsOf(row: OptionRow): string[] {
       return unlessNull(`(${namespaceProblem.toString()})(String(value), '${row.name}')`);
     case 'filter':
       return [
-        `if ((${isProgram.toString()})(String(value))) {\n${indent(programStatements(row.name).join('\n'))}\n}`,
+        `if ((${isProgram.toString()})(String(value))) {\n${indent(programStatements(row).join('\n'))}\n}`,
         `else if (${refused(row)}) return ${refused(row)};`,
       ];
     case 'text':
@@ -76,11 +76,11 @@ function statementsOf(row: OptionRow): string[] {
   }
 }
 
-function programStatements(name: string): string[] {
+function programStatements({ name, filterFor }: OptionRow): string[] {
   return [
     `var program = (${readProgram.toString()})(String(value), '${name}');`,
     `if (typeof program === 'string') return program;`,
-    ...unlessNull(`(${programProblem.toString()})(program, '${name} line ', 2)`),
+    ...unlessNull(`(${programProblem.toString()})(program, '${name} line ', 2, ${filterFor === 'xdp'})`),
   ];
 }
 
