@@ -90,6 +90,8 @@ async function disk(bench, folder) {
 
 /** Starts a recorder, sends it traffic, and gives what it recorded of it and the CPU time that took. */
 async function recorded(command, folder, send, { count, warmUp }) {
+  // To replace hundreds of MiB of an earlier run costs as much as to write them, at another time for each recorder.
+  for (const name of readdirSync(folder)) rmSync(join(folder, name));
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (text) => (said += text));

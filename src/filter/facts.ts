@@ -57,6 +57,16 @@ export class Facts {
     return this.#known;
   }
 
+  /** Whether a fact tells what its value is. */
+  isEquality(fact: number): boolean {
+    return this.#equality[fact] === fact;
+  }
+
+  /** The newest fact before about another value. */
+  aboutOther(fact: number): number {
+    return this.#other[fact] as number;
+  }
+
   /** What is known when the test of `block` has come out. */
   learned(block: number, outcome: number, before: number): number {
     const { relation, value } = this.graph;
@@ -125,7 +135,7 @@ export class Facts {
   }
 }
 
-function holds(relation: number, value: number, operand: number): number {
+export function holds(relation: number, value: number, operand: number): number {
   if (relation === BPF_JEQ) return value === operand ? HOLDS : FAILS;
   if (relation === BPF_JGT) return value > operand ? HOLDS : FAILS;
   if (relation === BPF_JGE) return value >= operand ? HOLDS : FAILS;

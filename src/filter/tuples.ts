@@ -64,8 +64,9 @@ export class Tuples {
     const slots = new Int32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let index = 0; index < this.#size; index++) {
-      const [a, b, c, d, e] = fields.subarray(index * FIELDS, (index + 1) * FIELDS) as unknown as [number, number, number, number, number];
-      let slot = hash(a, b, c, d, e) & mask;
+      const at = index * FIELDS;
+      const hashed = hash(field(fields, at), field(fields, at + 1), field(fields, at + 2), field(fields, at + 3), field(fields, at + 4));
+      let slot = hashed & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = index + 1;
     }
@@ -73,6 +74,8 @@ export class Tuples {
     this.#slots = slots;
   }
 }
+
+const field = (fields: Int32Array, at: number): number => fields[at] as number;
 
 function hash(a: number, b: number, c: number, d: number, e: number): number {
   let mixed = Math.imul(a, 0x9e3779b1) ^ b;

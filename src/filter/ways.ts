@@ -1,8 +1,9 @@
 /** The ways through a graph past the tests whose outcome is known. */
-import { FROM_ANCHOR, HOLDS, NOTHING, UNDECIDED, type Facts } from './facts';
+import { FROM_ANCHOR, HOLDS, holds, NOTHING, UNDECIDED, type Facts } from './facts';
 import { FilterError } from './filter-error';
 import { isTest, type Graph } from './graph';
-import { BPF_JEQ } from './opcodes';
+import { KnownValues } from './known-values';
+import { BPF_JEQ, BPF_X } from './opcodes';
 import { type Runs } from './runs';
 import { Tuples } from './tuples';
 
@@ -16,13 +17,16 @@ export class Ways {
   /** Ends of ways, by the anchor that they go by and the block where they begin. */
   readonly #gone = new Tuples();
   readonly #ends: number[] = [];
+  readonly #values: KnownValues;
   #steps = 0;
 
   constructor(
     private readonly graph: Graph,
     private readonly facts: Facts,
     private readonly runs: Runs,
-  ) {}
+  ) {
+    this.#values = new KnownValues(graph, facts);
+  }
 
   /** The block where the way from `from` ends that needs no more than what is known: a test that has to be asked, or an end. Throws FilterError. */
   end(from: number, what: number): number {
@@ -41,10 +45,23 @@ export class Ways {
     const number = this.#gone.of(anchor, from, 0, 0, 0);
     const before = this.#ends[number];
     if (before !== undefined) return before;
+    this.#values.at(anchor);
     let block = from;
-    for (let next = this.#step(block, anchor, FROM_ANCHOR); next !== block; next = this.#step(block, anchor, FROM_ANCHOR)) block = next;
+    for (let next = this.#stepFromAnchor(block, anchor); next !== block; next = this.#stepFromAnchor(block, anchor)) block = next;
     this.#ends[number] = block;
     return block;
+  }
+
+  /** As `#step`, for the ways of which most have more steps than all others have. */
+  #stepFromAnchor(block: number, anchor: number): number {
+    const { relation, value, operand, yes, no } = this.graph;
+    const asked = relation[block] as number;
+    const about = value[block] as number;
+    if (!isTest(block) || (asked & BPF_X) !== 0 || !this.#values.has(about)) return this.#step(block, anchor, FROM_ANCHOR);
+    this.#count();
+    const known = this.#values.of(about);
+    if (asked === BPF_JEQ) return this.runs.through(block, known);
+    return (holds(asked, known, operand[block] as number) === HOLDS ? yes[block] : no[block]) as number;
   }
 
   /** The next block after a test whose outcome is known; the block itself for one that has to be asked. */
@@ -52,15 +69,19 @@ export class Ways {
     if (!isTest(block)) return block;
     const outcome = this.facts.decided(block, what, memory);
     if (outcome === UNDECIDED) return block;
-    if (++this.#steps > PATIENCE)
-      throw new FilterError(
-        1,
-        'too many terms of the expression depend on one another',
-        'networks instead of single hosts and ranges of ports take fewer',
-      );
+    this.#count();
     const { relation, yes, no } = this.graph;
     const { known } = this.facts;
     if (known !== null && relation[block] === BPF_JEQ) return this.runs.through(block, known);
     return (outcome === HOLDS ? yes[block] : no[block]) as number;
+  }
+
+  #count(): void {
+    if (++this.#steps <= PATIENCE) return;
+    throw new FilterError(
+      1,
+      'too many terms of the expression depend on one another',
+      'networks instead of single hosts and ranges of ports take fewer',
+    );
   }
 }

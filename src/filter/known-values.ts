@@ -1,0 +1,46 @@
+/** What values are known to be at an anchor: looked up, where the facts themselves would have to be gone through for every step of a long way. */
+import { FROM_ANCHOR, NOTHING, type Facts } from './facts';
+import { type Graph } from './graph';
+
+export class KnownValues {
+  /** By value: what it is, and the anchor of which that was said last. */
+  readonly #known: Uint32Array;
+  readonly #saidOf: Int32Array;
+  #anchor = NOTHING;
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly facts: Facts,
+  ) {
+    const values = graph.value.reduce((most, value) => Math.max(most, value), 0) + 1;
+    this.#known = new Uint32Array(values);
+    this.#saidOf = new Int32Array(values);
+  }
+
+  /** From now on it is of `anchor` that questions are answered. */
+  at(anchor: number): void {
+    if (anchor === this.#anchor) return;
+    this.#anchor = anchor;
+    const { facts } = this;
+    const { value, operand } = this.graph;
+    for (let fact = anchor, steps = 0; fact !== NOTHING && steps < FROM_ANCHOR; steps++) {
+      const about = value[fact >> 1] as number;
+      // Once a value is known nothing more is learned about it: its newest fact is the one.
+      if (facts.isEquality(fact)) {
+        this.#known[about] = operand[fact >> 1] as number;
+        this.#saidOf[about] = anchor;
+      }
+      fact = facts.aboutOther(fact);
+    }
+  }
+
+  /** Whether it is known what the value is. */
+  has(value: number): boolean {
+    return this.#saidOf[value] === this.#anchor;
+  }
+
+  /** What it is. */
+  of(value: number): number {
+    return this.#known[value] as number;
+  }
+}
