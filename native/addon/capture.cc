@@ -209,7 +209,7 @@ Napi::Value CaptureWrap::buffered_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value CaptureWrap::has_room(const Napi::CallbackInfo& info) {
   if (!capture_) return Napi::Boolean::New(info.Env(), false);
-  const bool memory = budget_.room_for(capture_->waiting().slab_bytes);
+  const bool memory = budget_.has_room(capture_->waiting().slab_bytes);
   if (outbox_) outbox_->set_stalled(!memory);
   return Napi::Boolean::New(info.Env(), memory && (!outbox_ || outbox_->has_room()));
 }

@@ -244,7 +244,7 @@ Napi::Value XdpWrap::buffered_bytes(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value XdpWrap::has_room(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), socket_ && budget_.room_for(slab_bytes()));
+  return Napi::Boolean::New(info.Env(), socket_ && budget_.has_room(slab_bytes()));
 }
 
 Napi::Value XdpWrap::wait(const Napi::CallbackInfo& info) {
