@@ -70,7 +70,9 @@ void BridgeWrap::define(Napi::Env env, Napi::Object exports) {
 }
 
 BridgeWrap::BridgeWrap(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<BridgeWrap>(info), environment_(Environment::of(info.Env())), thread_(info.Env(), environment_) {
+    : Napi::ObjectWrap<BridgeWrap>(info),
+      environment_(Environment::of(info.Env())),
+      thread_(info.Env(), environment_, "netring-bridge") {
   BridgeConfig config;
   if (!info[0].IsObject()) {
     Napi::TypeError::New(info.Env(), "config must be an object").ThrowAsJavaScriptException();

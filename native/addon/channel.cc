@@ -62,7 +62,7 @@ void ChannelWrap::define(Napi::Env env, Napi::Object exports) {
 ChannelWrap::ChannelWrap(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<ChannelWrap>(info),
       environment_(Environment::of(info.Env())),
-      thread_(info.Env(), environment_) {
+      thread_(info.Env(), environment_, "netring-channel") {
   const Napi::Env env = info.Env();
   if (!info[0].IsObject() || !info[1].IsNumber()) {
     throw_type(env, "(config, capacity) are needed");

@@ -1,5 +1,7 @@
 #include "engine_thread.h"
 
+#include <sys/prctl.h>
+
 #include "frame_arguments.h"
 #include "listener.h"
 #include "loop_handle.h"
@@ -34,6 +36,8 @@ bool EngineThread::start(Napi::Function listener, Body body, void* engine, const
 }
 
 void EngineThread::run() {
+  // Not pthread_setname_np(): see the class.
+  prctl(PR_SET_NAME, name_);
   const Status ended = body_(
       engine_, [](void* self) { static_cast<EngineThread*>(self)->notify(); }, this);
   failed_step_.store(ended.step, std::memory_order_release);

@@ -18,7 +18,9 @@ class EngineThread {
   // What an engine does until it ends. `notify(context)` has the listener called on the loop, from any thread.
   using Body = Status (*)(void* engine, void (*notify)(void*), void* context);
 
-  EngineThread(Napi::Env env, Environment& environment) : env_(env), environment_(environment) {}
+  // `name`, at most 15 characters, is what top(1) and taskset(1) know the thread by.
+  EngineThread(Napi::Env env, Environment& environment, const char* name)
+      : env_(env), environment_(environment), name_(name) {}
   // The engine was told to end, and `join` was called.
   ~EngineThread() { join(); }
   EngineThread(const EngineThread&) = delete;
@@ -46,6 +48,7 @@ class EngineThread {
 
   Napi::Env env_;
   Environment& environment_;
+  const char* name_;
   Napi::FunctionReference listener_;
   // Open while the thread runs.
   uv_async_t* wake_ = nullptr;

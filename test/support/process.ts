@@ -18,6 +18,11 @@ function commandLine(command: string, args: readonly string[], namespace: number
   return ['setpriv', ['--pdeathsig', 'KILL', '--', ...enter, command, ...args]];
 }
 
+/** Names of this process's threads, as top(1) shows them. */
+export function threadNames(): string[] {
+  return readdirSync('/proc/self/task').map((task) => readFileSync(`/proc/self/task/${task}/comm`, 'latin1').trim());
+}
+
 /** Runs a command to its end (at most `timeoutMs`) and returns its stdout; throws with its stderr when it fails. */
 export function output(
   command: string,

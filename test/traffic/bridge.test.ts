@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bridge, type BridgeOptions, type BridgePort } from '@netring/node-red';
 import { linkExists, promiscuity } from '../support/lab';
-import { output } from '../support/process';
+import { output, threadNames } from '../support/process';
 import { until } from '../support/wait';
 import { CountingWitness, flood, numberedFrame, sendFrames, Witness } from '../support/witness';
 import { assertLedger, BridgeLab, ICMP, PYTHON_HTTP, SERVER, SERVER6, SMALL } from '../support/bridge-lab';
@@ -21,6 +21,7 @@ describe('Bridge', () => {
     await lab.hosts();
     const wire = lab.bridge();
     assert.match(lab.ping('-c', '5', '-i', '0.05', SERVER), / 0% packet loss/);
+    assert.equal(threadNames().filter((name) => name === 'netring-bridge').length, 1);
     assert.match(lab.ping('-6', '-c', '5', '-i', '0.05', SERVER6), / 0% packet loss/);
     assert.match(lab.ip(`neigh show ${SERVER}`, lab.left.namespace), /lladdr/);
     assert.match(lab.ip(`neigh show ${SERVER6}`, lab.left.namespace), /lladdr/);

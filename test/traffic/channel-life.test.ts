@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ChannelCapture, type CaptureOptions } from '@netring/node-red';
 import { Lab, promiscuity, type Wire } from '../support/lab';
-import { footprint } from '../support/process';
+import { footprint, threadNames } from '../support/process';
 import { until, within } from '../support/wait';
 import { flood, numberedFrame, probe } from '../support/witness';
 import { SMALL } from './rx';
@@ -50,6 +50,7 @@ describe('the life of a channel', () => {
   it('idle it costs no CPU', async () => {
     const channel = spawn(100);
     await sleep(100);
+    assert.equal(threadNames().filter((name) => name === 'netring-channel').length, 1);
     const before = footprint().cpuMs;
     await assert.rejects(channel.recv({ signal: AbortSignal.timeout(2000) }));
     const used = footprint().cpuMs - before;
