@@ -90,7 +90,7 @@ async function disk(bench, folder) {
 
 /** Starts a recorder, sends it traffic, and gives what it recorded of it and the CPU time that took. */
 async function recorded(command, folder, send, { count, warmUp }) {
-  // To replace hundreds of MiB of an earlier run costs as much as to write them, at another time for each recorder.
+  // Replacing an earlier run's hundreds of MiB costs as much as writing them, and each recorder pays it at another moment.
   for (const name of readdirSync(folder)) rmSync(join(folder, name));
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
@@ -119,7 +119,7 @@ async function recorded(command, folder, send, { count, warmUp }) {
 async function written(folder) {
   for (let before = -1; ;) {
     const size = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-    if (size === before) return;
+    if (size > 0 && size === before) return;
     before = size;
     await delay(400);
   }

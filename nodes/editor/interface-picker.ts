@@ -73,7 +73,9 @@ export function createInterfacePicker(node: EditorNode, property: string, onPick
     const error = (answer as { error?: { message?: string } } | undefined)?.error;
     state.text(error?.message ?? node._('netring.interface.no-list'));
     // A list that cannot be had is no reason not to type the name.
-    if (picker.typedInput('type') === 'list') picker.typedInput('type', 'name');
+    if (picker.typedInput('type') !== 'list') return;
+    closeMenu(picker);
+    picker.typedInput('type', 'name');
   };
 
   // Not with every letter of it: the editor's own validation is told of each.
@@ -114,7 +116,7 @@ function stateText(node: EditorNode, value: string, picked: InterfaceChoice | un
 
 /**
  * Closes the picker's menu if it is open, and returns what opens it again: other entries take away the menu that shows the old ones, and a list that
- * arrives late would take it from under the pointer.
+ * arrives late would take it from under the pointer. That a menu is open the widget tells, and not of which field: the panels have no others than pickers.
  */
 function closeMenu(picker: JQuery): () => void {
   const trigger = lastTrigger;

@@ -38,6 +38,6 @@ export class Tally {
 }
 
 /** A failure's title and as much of the reason as tells it apart: who sees only the end of the output has to go by that. */
-const beginning = (failure) => failure.split('\n', 6).join('\n        ').slice(0, 800);
+const beginning = (failure) => failure.split('\n', 14).join('\n        ').slice(0, 800);
 
 export const seconds = (start) => ((performance.now() - start) / 1000).toFixed(1);

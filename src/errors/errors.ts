@@ -152,7 +152,7 @@ function namespaceError(step: string, code: string, netns: string, details: Erro
   return new NetringError('Io', `${step} failed for the network namespace ${netns}: ${code}`, details);
 }
 
-/** What the native core calls an instruction that looks at more than the frame. */
+/** What the native core calls an instruction that looks at more than the frame; `programProblem` has refused it before, with its place. */
 const ANCILLARY_LOAD = 'ancillary load in a filter for XDP';
 
 /** What the native core calls the ways in which a socket does not fit the program that is on the interface for another one. */

@@ -2,6 +2,9 @@
 import { FROM_ANCHOR, NOTHING, type Facts } from './facts';
 import { type Graph } from './graph';
 
+/** No fact's number. */
+const NOBODY = -1;
+
 export class KnownValues {
   /** By value: what it is, and the anchor of which that was said last. */
   readonly #known: Uint32Array;
@@ -14,7 +17,7 @@ export class KnownValues {
   ) {
     const values = graph.value.reduce((most, value) => Math.max(most, value), 0) + 1;
     this.#known = new Uint32Array(values);
-    this.#saidOf = new Int32Array(values);
+    this.#saidOf = new Int32Array(values).fill(NOBODY);
   }
 
   /** From now on it is of `anchor` that questions are answered. */
@@ -25,8 +28,7 @@ export class KnownValues {
     const { value, operand } = this.graph;
     for (let fact = anchor, steps = 0; fact !== NOTHING && steps < FROM_ANCHOR; steps++) {
       const about = value[fact >> 1] as number;
-      // Once a value is known nothing more is learned about it: its newest fact is the one.
-      if (facts.isEquality(fact)) {
+      if (facts.isEquality(fact) && this.#saidOf[about] !== anchor) {
         this.#known[about] = operand[fact >> 1] as number;
         this.#saidOf[about] = anchor;
       }

@@ -52,7 +52,7 @@ export class Ways {
     return block;
   }
 
-  /** As `#step`, for the ways of which most have more steps than all others have. */
+  /** As `#step` with an anchor. Nearly all steps are made here, so what a value is equal to is looked up; other facts are gone through. */
   #stepFromAnchor(block: number, anchor: number): number {
     const { relation, value, operand, yes, no } = this.graph;
     const asked = relation[block] as number;

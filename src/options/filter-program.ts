@@ -27,6 +27,8 @@ export const XDP_FILTER: CompileOptions = { for: 'xdp' };
 /** `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k. */
 export const INSTRUCTION_BYTES = 8;
 
+const isForXdp = (target: CompileOptions): boolean => target.for === 'xdp';
+
 const BPF_RET_K = 0x06;
 const BPF_RET_A = 0x16;
 const BPF_JA = 0x05;
@@ -70,8 +72,6 @@ function parseText(text: string, name: string, target: CompileOptions): readonly
   if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
-
-const isForXdp = (target: CompileOptions): boolean => target.for === 'xdp';
 
 function compile(expression: string, name: string, target: CompileOptions): readonly BpfInsn[] {
   try {
@@ -121,6 +121,7 @@ export function withSnapLen(program: readonly BpfInsn[], snapLen: number): reado
     capped.map(({ code, jt, jf, k }) => [code, jt, jf, k]),
     'filter instruction ',
     0,
+    // Only sockets have a snapLen.
     false,
   );
   if (problem !== null) throw NetringError.config(`${problem}, with what snapLen ${snapLen} adds to it`, 'filter');

@@ -30,8 +30,8 @@ export function readProgram(text: string, name: string): number[][] | string {
 }
 
 /**
- * What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. A program `forXdp` runs before the
- * kernel knows anything of a frame.
+ * What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. A program `forXdp` is translated here,
+ * and not by the kernel.
  */
 export function programProblem(program: readonly (readonly number[])[], place: string, first: number, forXdp: boolean): string | null {
   const count = program.length;
@@ -44,12 +44,15 @@ export function programProblem(program: readonly (readonly number[])[], place: s
   ];
   const jumps = [0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d];
   const opcodes = loads.concat(alu, jumps, [0x05, 0x06, 0x16, 0x07, 0x87]);
-  // SKF_AD_* of linux/filter.h, in fours, and the ones among them that are known before the kernel has looked at a frame, or are found in it.
+  // SKF_AD_* of linux/filter.h, in fours, and the ones among them that native/core/xdp/filter_translator.cc knows.
   const ancillary = 0xfffff000;
   const lastAncillary = 60;
   const inXdp = [0, 8, 24, 28, 40, 44, 48, 60];
   const fields = ['code', 'jt', 'jf', 'k'];
   const limits = [0xffff, 0xff, 0xff, 0xffffffff];
+  // Bits: words of the scratch memory that are written on every way to an instruction, and to the one that is looked at.
+  const writtenAt = program.map(() => 0xffff);
+  let written = 0;
   for (let i = 0; i < count; i++) {
     const where = place + (first + i) + ': ';
     const row = (program[i] || []).map(Number);
@@ -69,10 +72,19 @@ export function programProblem(program: readonly (readonly number[])[], place: s
       const which = k - ancillary;
       if (which % 4 !== 0 || which > lastAncillary) return where + 'k ' + k + ' is neither an offset nor an ancillary load of Linux';
       if (forXdp && inXdp.indexOf(which) < 0)
-        return where + 'k ' + k + ' loads what a program for XDP cannot know (SKF_AD_OFF + ' + which + ')';
+        return where + 'k ' + k + ' is an ancillary load (SKF_AD_OFF + ' + which + ') that filters for XDP do not have';
     }
+    written &= Number(writtenAt[i]);
+    if (code === 0x02 || code === 0x03) written |= 1 << k;
+    if (!forXdp && (code === 0x60 || code === 0x61) && (written & (1 << k)) === 0)
+      return where + 'loads word ' + k + ' of the scratch memory, which is not written on every way there';
     const farthest = code === 0x05 ? k : jumps.indexOf(code) >= 0 ? Math.max(Number(row[1]), Number(row[2])) : -1;
     if (farthest >= 0 && i + 1 + farthest >= count) return where + 'jumps past the end of the program';
+    if (farthest >= 0) {
+      const targets = code === 0x05 ? [k] : [Number(row[1]), Number(row[2])];
+      for (let t = 0; t < targets.length; t++) writtenAt[i + 1 + Number(targets[t])] &= written;
+      written = 0xffff;
+    }
   }
   const last = Number((program[count - 1] || [])[0]);
   if (last !== 0x06 && last !== 0x16) return place + (first + count - 1) + ': the last instruction is not a return';

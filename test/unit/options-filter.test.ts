@@ -62,6 +62,11 @@ describe('options: filter programs', () => {
       ['2\n2 0 0 16\n6 0 0 0', 'filter line 2: k 16 is no word of the scratch memory (0 to 15)'],
       ['2\n48 0 0 4294963202\n6 0 0 0', 'filter line 2: k 4294963202 is neither an offset nor an ancillary load of Linux'],
       ['2\n32 0 0 4294963264\n6 0 0 0', 'filter line 2: k 4294963264 is neither an offset nor an ancillary load of Linux'],
+      ['2\n96 0 0 3\n6 0 0 0', 'filter line 2: loads word 3 of the scratch memory, which is not written on every way there'],
+      [
+        '5\n128 0 0 0\n21 0 1 60\n2 0 0 7\n97 0 0 7\n6 0 0 0',
+        'filter line 5: loads word 7 of the scratch memory, which is not written on every way there',
+      ],
       ['2\n6 0 0 0\n128 0 0 0', 'filter line 3: the last instruction is not a return'],
     ] as const) {
       it(`is refused: ${problem}`, () => refuses(text, problem));
@@ -124,6 +129,14 @@ describe('options: filter programs', () => {
       }
     });
 
+    it('words of the scratch memory that are written on every way may be loaded', () => {
+      // if (len == 60) M[7] = A; else { M[7] = X; } A = M[7]
+      const text = '7,128 0 0 0,21 0 2 60,2 0 0 7,5 0 0 1,3 0 0 7,96 0 0 7,22 0 0 0';
+      assert.equal(parseFilter(text).length, 7);
+      const unwritten = [{ code: 0x60, jt: 0, jf: 0, k: 3 }, RET_A];
+      assert.deepEqual(parseFilter(unwritten, 'filter', { for: 'xdp' }), unwritten, 'reads as 0 there');
+    });
+
     it('a program for XDP may ask only for what is known there, and is refused before it is attached', () => {
       const asks = (which: number): BpfInsn[] => [{ code: 0x20, jt: 0, jf: 0, k: 0xfffff000 + which }, RET_A];
       for (let which = 0; which <= 60; which += 4) {
@@ -131,7 +144,7 @@ describe('options: filter programs', () => {
         assert.deepEqual(parseFilter(filter), filter);
         const isKnown = [0, 8, 24, 28, 40, 44, 48, 60].includes(which);
         const resolve = (): unknown => resolveXdp({ interface: 'eth7', filter }, 4096);
-        const message = `invalid configuration: filter instruction 0: k ${0xfffff000 + which} loads what a program for XDP cannot know (SKF_AD_OFF + ${which})`;
+        const message = `invalid configuration: filter instruction 0: k ${0xfffff000 + which} is an ancillary load (SKF_AD_OFF + ${which}) that filters for XDP do not have`;
         if (isKnown) assert.doesNotThrow(resolve);
         else assert.throws(resolve, { kind: 'Config', option: 'filter', message });
       }

@@ -188,6 +188,7 @@ Status Translator::load(const sock_filter& insn) {
   }
 }
 
+// src/options/program-rules.ts has the same list, to refuse the others with their place.
 Status Translator::load_ancillary(uint32_t field) {
   switch (field) {
     case SKF_AD_PROTOCOL:
