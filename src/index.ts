@@ -52,7 +52,8 @@ export {
 export { recordCaptureDelta, registerMetrics, type CaptureDelta, type MetricsRegistry } from './metrics/register';
 export { METRICS_CONTENT_TYPES, metricsText, type MetricsFormat } from './metrics/text';
 export type { NativeCaptureGeometry as CaptureGeometry, InterfaceOffloads } from './native';
-export type { BpfInsn, Filter } from './options/filter-program';
+export type { BpfInsn } from './filter/instruction';
+export type { Filter } from './options/filter-program';
 export type { BridgeOptions, CaptureOptions, InjectorOptions, XdpOptions } from './options/generated/builders';
 export type {
   BridgeAction,

@@ -1,9 +1,9 @@
 /** Reading on the event loop: waits for batches without blocking, lets the rest of the process turn, keeps memory in bounds. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PacketBatch } from '../batches/batch';
+import type { Taken } from '../batches/batch-reader';
 import type { NetringError } from '../errors/errors';
 import type { Owner } from '../owner';
-import type { Reader } from './sources/source-handle';
 import { TurnBudget } from './turn-budget';
 import { WaitList, type WaitOptions } from './wait-list';
 
@@ -32,6 +32,16 @@ export interface ReadableGuard {
 export interface Readiness {
   arm(delayMs?: number): void;
   disarm(): void;
+}
+
+/** Reads batches, borrowed and owned. */
+export interface Reader {
+  borrow(): PacketBatch | null;
+  take(): Taken;
+  /** Whether the last `take` found no memory, and there still is none. */
+  readonly stalled: boolean;
+  /** Tries to get memory back; `round` counts the tries. */
+  reclaim(round: number): void;
 }
 
 /** What has been read between two looks at an empty ring. */

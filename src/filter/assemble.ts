@@ -1,5 +1,5 @@
 /** A graph as instructions: jumps go forward, and one that is too far for its 8 bits goes by way of an island. */
-import { type BpfInsn } from '../options/filter-program';
+import type { BpfInsn } from './instruction';
 import { Evaluator, UNKNOWN } from './evaluate';
 import { ACCEPT, inOrder, isTest, type Graph } from './graph';
 import { BPF_JA, BPF_JMP, BPF_RET, BPF_X } from './opcodes';

@@ -1,6 +1,6 @@
 /** tcpdump's filter language to classic BPF, without libpcap. */
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE, isEthernet } from '../interfaces/link-types';
-import { type BpfInsn } from '../options/filter-program';
+import type { BpfInsn } from './instruction';
 import { assemble } from './assemble';
 import { buildGraph } from './build-graph';
 import { TRUE } from './condition';

@@ -1,5 +1,5 @@
 /** Classic BPF as text, one line an instruction, in the notation of `tcpdump -d`. */
-import type { BpfInsn } from '../options/filter-program';
+import type { BpfInsn } from './instruction';
 
 /** Offsets at which the kernel keeps what it knows of a packet besides its bytes (`SKF_AD_*` of linux/filter.h), by libpcap's names; 4 apart. */
 const ANCILLARY = [

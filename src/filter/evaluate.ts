@@ -1,5 +1,5 @@
 /** Instructions that take a value into the accumulator. */
-import { type BpfInsn } from '../options/filter-program';
+import type { BpfInsn } from './instruction';
 import { type Load, type Value } from './condition';
 import {
   BPF_ABS,

@@ -1,6 +1,6 @@
 /** Classic BPF as the kernel runs it on a socket, over the bytes of a frame. */
 import { NetringError } from '../errors/errors';
-import { type BpfInsn } from '../options/filter-program';
+import type { BpfInsn } from './instruction';
 import { ancillary } from './ancillary';
 import { calculate } from './arithmetic-unit';
 import { type FilterContext } from './filter-context';

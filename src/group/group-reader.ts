@@ -1,5 +1,5 @@
 /** Takes the batches of all members, in turn. */
-import type { Reader } from '../async/sources/source-handle';
+import type { Reader } from '../async/receive-loop';
 import { PacketBatch } from '../batches/batch';
 import type { Taken } from '../batches/batch-reader';
 import { SlabCollector } from '../batches/collector';

@@ -3,20 +3,9 @@ import { endianness } from 'node:os';
 import { NetringError } from '../errors/errors';
 import { compileFilter, type CompileOptions } from '../filter/compile';
 import { FilterError } from '../filter/filter-error';
+import type { BpfInsn } from '../filter/instruction';
 import { fill } from './rules';
 import { isProgram, programProblem, readProgram } from './program-rules';
-
-/** One instruction, `struct sock_filter` of linux/filter.h. */
-export interface BpfInsn {
-  /** Operation code: class, mode and size or operation (BPF_* of linux/bpf_common.h), 16 bits. */
-  code: number;
-  /** Instructions to skip when a jump's condition holds, 0 to 255. */
-  jt: number;
-  /** Instructions to skip when it does not, 0 to 255. */
-  jf: number;
-  /** Operand: a constant, an offset, or how far `ja` jumps, 32 bits without sign. */
-  k: number;
-}
 
 /** A filter as it is given: an expression of tcpdump, the text of `tcpdump -ddd` (its first line is a number), or instructions. */
 export type Filter = string | readonly BpfInsn[];

@@ -82,7 +82,10 @@ export function programProblem(program: readonly (readonly number[])[], place: s
     if (farthest >= 0 && i + 1 + farthest >= count) return where + 'jumps past the end of the program';
     if (farthest >= 0) {
       const targets = code === 0x05 ? [k] : [Number(row[1]), Number(row[2])];
-      for (let t = 0; t < targets.length; t++) writtenAt[i + 1 + Number(targets[t])] &= written;
+      for (let t = 0; t < targets.length; t++) {
+        const target = i + 1 + Number(targets[t]);
+        writtenAt[target] = Number(writtenAt[target]) & written;
+      }
       written = 0xffff;
     }
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { compileFilter, FilterError } from '../../src';
 import { runFilter } from '../../src/filter/interpreter';
-import { type BpfInsn } from '../../src/options/filter-program';
+import type { BpfInsn } from '../../src/filter/instruction';
 import { EXPRESSIONS } from '../support/filter/expressions';
 import { judge, type Verdict } from '../support/filter/oracle';
 import { packets, type Sample } from '../support/filter/packets';

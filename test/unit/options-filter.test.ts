@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { endianness } from 'node:os';
-import { compileFilter, FilterError, type NetringError } from '@netring/node-red';
-import { checkedFilter, isExpression, packFilter, parseFilter, withSnapLen, type BpfInsn } from '../../src/options/filter-program';
+import { compileFilter, FilterError, type BpfInsn, type NetringError } from '@netring/node-red';
+import { checkedFilter, isExpression, packFilter, parseFilter, withSnapLen } from '../../src/options/filter-program';
 import { isProgram } from '../../src/options/program-rules';
 import { resolveBridge, resolveCapture, resolveXdp } from '../../src/options/validate';
 import { skip } from '../support/skip';

@@ -1,6 +1,7 @@
 /** An xdp node without Node-RED: opens the socket, keeps it open, delivers what comes, sends what it is given, counts, and says how it is. */
 import { NetringError } from '../../../src/errors/errors';
-import { parseFilter, XDP_FILTER, type BpfInsn } from '../../../src/options/filter-program';
+import type { BpfInsn } from '../../../src/filter/instruction';
+import { parseFilter, XDP_FILTER } from '../../../src/options/filter-program';
 import { Pacer } from '../../../src/replay/pacer';
 import { createOutput, type CaptureMessage, type CaptureOutput, type OutputContext } from '../capture/capture-output';
 import { CaptureSession, type PacketSource, type SessionEvents } from '../capture/capture-session';

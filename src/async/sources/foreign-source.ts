@@ -6,7 +6,8 @@ import { LoopEvent, native, type LoopListener, type NativeFdWatch } from '../../
 import type { Filter } from '../../options/filter-program';
 import type { CaptureStats } from '../../capture/capture-stats';
 import type { PacketSource } from '../../traits';
-import type { Reader, Registration, SourceHandle } from './source-handle';
+import type { Reader } from '../receive-loop';
+import type { Registration, SourceHandle } from './source-handle';
 
 /** Longest pause before a descriptor is looked at again that was readable with no batch behind it, in ms. */
 const LONGEST_PAUSE_MS = 32;

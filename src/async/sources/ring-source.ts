@@ -3,8 +3,8 @@ import type { CaptureHandle } from '../../capture/capture-handle';
 import type { EbpfProgram } from '../../capture/ebpf';
 import type { XdpHandle } from '../../xdp/xdp-handle';
 import { gatheringOfBlocks, gatheringOfChunks, gatheringOfSlots } from '../gathering';
-import type { Yield } from '../receive-loop';
-import type { Reader, SourceHandle } from './source-handle';
+import type { Reader, Yield } from '../receive-loop';
+import type { SourceHandle } from './source-handle';
 
 /** How much later than its timeout a block may come to be retired, in ms. */
 const RETIRE_SLACK_MS = 20;

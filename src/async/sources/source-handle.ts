@@ -1,22 +1,10 @@
 /** What an `AsyncCapture` asks of its source, whatever that is. */
-import type { PacketBatch } from '../../batches/batch';
-import type { Taken } from '../../batches/batch-reader';
 import type { EbpfProgram } from '../../capture/ebpf';
 import type { LoopListener } from '../../native';
 import type { Filter } from '../../options/filter-program';
 import type { Owner } from '../../owner';
 import type { CaptureStats } from '../../capture/capture-stats';
-import type { Readiness, Yield } from '../receive-loop';
-
-/** Reads batches, borrowed and owned. */
-export interface Reader {
-  borrow(): PacketBatch | null;
-  take(): Taken;
-  /** Whether the last `take` found no memory, and there still is none. */
-  readonly stalled: boolean;
-  /** Tries to get memory back; `round` counts the tries. */
-  reclaim(round: number): void;
-}
+import type { Reader, Readiness, Yield } from '../receive-loop';
 
 /** A source's registration with the event loop. */
 export interface Registration extends Readiness {

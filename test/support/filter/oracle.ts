@@ -1,6 +1,6 @@
 /** tcpdump as the judge of what an expression means: its programs, many in one go. */
 import { spawn } from 'node:child_process';
-import { type BpfInsn } from '../../../src/options/filter-program';
+import type { BpfInsn } from '../../../src/filter/instruction';
 
 /** What tcpdump makes of an expression: its program, or why there is none. */
 export type Verdict = { program: readonly BpfInsn[]; error: null } | { program: null; error: string };
