@@ -131,7 +131,7 @@ void BridgeWrap::start(const Napi::CallbackInfo& info) {
     return;
   }
   bridge_->set_audience(audience);
-  bridge_->allow_run();
+  bridge_->prepare_run();
   const auto body = [](void* bridge, void (*notify)(void*), void* context) {
     return static_cast<Bridge*>(bridge)->run(notify, context);
   };

@@ -47,7 +47,7 @@ BridgeConfig config() {
 
 struct Engine {
   explicit Engine(Bridge* of) : bridge(of) {
-    bridge->allow_run();
+    bridge->prepare_run();
     ::pthread_create(&thread, nullptr, &Engine::body, this);
   }
   ~Engine() { end(); }

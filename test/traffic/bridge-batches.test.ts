@@ -106,7 +106,9 @@ describe('Bridge: the tap', () => {
       };
       wire.start({ tap: { onBatch } });
       await sendFrames(lab, lab.left.b, [frame('last copy')], lab.left.namespace);
-      await until(() => wire.cumulativeStats().aToB.forwarded === 1, 5000, 'the frame');
+      await until(() => wire.cumulativeStats().aToB.forwarded === 1, 5000, 'the frame').catch((error: Error) => {
+        throw new Error(`${error.message}; ${JSON.stringify(wire.cumulativeStats())}`);
+      });
       try {
         wire.close();
       } catch (error) {

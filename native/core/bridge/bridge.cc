@@ -117,6 +117,11 @@ void Bridge::set_audience(const Audience& audience) {
   for (const auto& direction : directions_) direction->set_audience(audience);
 }
 
+void Bridge::prepare_run() {
+  stopping_.store(false, std::memory_order_release);
+  for (const auto& direction : directions_) direction->discard_stale();
+}
+
 Status Bridge::run(void (*notify)(void*), void* context) {
   // A pause of 30 us must not become one of 80: the default slack is 50.
   ::prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
@@ -124,7 +129,6 @@ Status Bridge::run(void (*notify)(void*), void* context) {
   // processes the round trip under one TCP stream fell from 570 to 260 us, and the stream gained a tenth. Inline the
   // flow is a part of the wire.
   if (!directions_[0]->is_inline()) ::setpriority(PRIO_PROCESS, 0, kNice);
-  for (const auto& direction : directions_) direction->discard_stale();
   update_links();
   // What an earlier run's last call has told may never have arrived.
   notify(context);

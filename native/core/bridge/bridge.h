@@ -51,13 +51,14 @@ class Bridge {
 
   // What JavaScript is to see of the next run.
   void set_audience(const Audience& audience);
-  // Forwards until `stop`, on the calling thread, whose priority it raises; frames that came before it are thrown away
-  // and counted. Returns the failure that ended it, if one did. `notify(context)` is called on this thread when the
-  // state of a port has changed, or there are batches.
+  // Before each `run`, not during one: frames that have come so far are thrown away and counted. Those that come while
+  // the thread is only being made are not.
+  void prepare_run();
+  // Forwards until `stop`, on the calling thread, whose priority it raises. Returns the failure that ended it, if one
+  // did. `notify(context)` is called on this thread when the state of a port has changed, or there are batches.
   Status run(void (*notify)(void*), void* context);
-  // Ends `run`, also one that is only about to begin; any thread. `allow_run` before the next one.
+  // Ends `run`, also one that is only about to begin; any thread.
   void stop();
-  void allow_run() { stopping_.store(false, std::memory_order_release); }
 
   // 0 is a to b.
   Direction& direction(uint32_t which) { return *directions_[which]; }
