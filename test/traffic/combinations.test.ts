@@ -29,6 +29,8 @@ const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numb
 const countOf = (batches: readonly PacketBatch[]): number => batches.reduce((sum, { length }) => sum + length, 0);
 const numbersOf = (batches: readonly PacketBatch[]): number[] =>
   batches.flatMap((batch) => [...batch].map(({ data }) => data.readUInt32BE(18))).sort((a, b) => a - b);
+const lengthsOf = (packets: readonly Pick<OwnedPacket, 'length' | 'originalLength'>[]): number[][] =>
+  packets.map(({ length, originalLength }) => [length, originalLength]);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 describe('combinations', () => {
@@ -204,7 +206,7 @@ describe('combinations', () => {
       const lengthsWith = async (kept: number): Promise<number[][]> => {
         await rx.attachEbpfFilter(pins.load(onlyEtherType(0x88b6, kept)));
         await sendFrames(lab, wire.b, [frame('refused', 1000, 0x88b5), ...[60, 150, 400, 1500].map((length) => frame('x', length))]);
-        return (await collectPackets(rx, 4)).map(({ length, originalLength }) => [length, originalLength]);
+        return lengthsOf(await collectPackets(rx, 4));
       };
       const slot = rx.geometry.frameSize;
       assert.equal(slot, 256);
@@ -226,13 +228,10 @@ describe('combinations', () => {
       const rx = asyncCapture(lab, { ...IMMEDIATE, interface: wire.a, snapLen: 500 });
       await rx.attachEbpfFilter(pins.load(onlyEtherType(0x88b6, 300)));
       await sendFrames(lab, wire.b, [frame('x', 1500), frame('x', 60)]);
-      assert.deepEqual(
-        (await collectPackets(rx, 2)).map(({ length, originalLength }) => [length, originalLength]),
-        [
-          [500, 1500],
-          [60, 60],
-        ],
-      );
+      assert.deepEqual(lengthsOf(await collectPackets(rx, 2)), [
+        [500, 1500],
+        [60, 60],
+      ]);
     });
 
     it('with slots as long as the frames the program is always right', async () => {
@@ -241,13 +240,10 @@ describe('combinations', () => {
       const rx = asyncCapture(lab, { ...IMMEDIATE, interface: wire.a, frameSize: 2048, rcvbuf: 1 << 20 });
       await rx.attachEbpfFilter(pins.load(onlyEtherType(0x88b6, 300)));
       await sendFrames(lab, wire.b, [frame('x', 1500), frame('x', 60)]);
-      assert.deepEqual(
-        (await collectPackets(rx, 2)).map(({ length, originalLength }) => [length, originalLength]),
-        [
-          [300, 1500],
-          [60, 60],
-        ],
-      );
+      assert.deepEqual(lengthsOf(await collectPackets(rx, 2)), [
+        [300, 1500],
+        [60, 60],
+      ]);
     });
 
     it('reaches the members of a group', async () => {
