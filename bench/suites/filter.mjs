@@ -36,7 +36,7 @@ const LONGEST = [
   terms(1014, port),
   `${'('.repeat(63)}${terms(1014, port)}${')'.repeat(63)}`,
   terms(211, (index) => `not ${port(index)}`, ' and '),
-  terms(473, (index) => `${index % 2 === 0 ? 'udp' : 'tcp'} ${port(index)}`),
+  terms(470, (index) => `${index % 2 === 0 ? 'udp' : 'tcp'} ${port(index)}`),
   terms(507, (index) => `portrange ${index * 3 + 1}-${index * 3 + 2}`),
   terms(271, (index) => `(host ${ipv4(index)} and ${port(index)})`),
   terms(406, pair),

@@ -1,5 +1,5 @@
 /** A condition as a graph of tests. */
-import { testsOf, type Condition, type Value } from './condition';
+import { testsOf, type Condition, type Test, type Value } from './condition';
 import { ACCEPT, Graph, REFUSE } from './graph';
 import { BPF_X } from './opcodes';
 import { type ValueIds } from './value-ids';
@@ -50,16 +50,25 @@ class Builder {
         return this.build(parts[0] as Condition, whenTrue, whenFalse);
       }
       case 'test': {
-        const { relation, left, right } = condition;
-        return yes.map((block, state) => {
-          const value = this.#number(left, state);
-          const other = no[state] as number;
-          return typeof right === 'number'
-            ? this.graph.add(relation, value, right, block, other)
-            : this.graph.add(relation | BPF_X, value, this.#number(right, state), block, other);
-        });
+        const unmoved = this.#block(condition, 0, yes, no);
+        if (yes.length === 1) return [unmoved];
+        return [unmoved, this.#isUnmoved(condition, yes, no) ? unmoved : this.#block(condition, 1, yes, no)];
       }
     }
+  }
+
+  #block({ relation, left, right }: Test, state: number, yes: Entries, no: Entries): number {
+    const value = this.#number(left, state);
+    const whenTrue = yes[state] as number;
+    const whenFalse = no[state] as number;
+    if (typeof right === 'number') return this.graph.add(relation, value, right, whenTrue, whenFalse);
+    return this.graph.add(relation | BPF_X, value, this.#number(right, state), whenTrue, whenFalse);
+  }
+
+  /** A tag in the frame changes neither the test nor what comes after it. */
+  #isUnmoved({ left, right }: Test, yes: Entries, no: Entries): boolean {
+    const isHere = (value: Value): boolean => this.#number(value, 0) === this.#number(value, 1);
+    return yes[0] === yes[1] && no[0] === no[1] && isHere(left) && (typeof right === 'number' || isHere(right));
   }
 
   #number(value: Value, state: number): number {

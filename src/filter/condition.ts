@@ -6,9 +6,9 @@ export type Size = 1 | 2 | 4;
 
 /**
  * Expressions with more tests are refused before their graph is built: the runtime stands still while an expression is compiled, and a short text can
- * ask for many. It is eight times what the kernel takes as instructions; of a long expression most tests remain.
+ * ask for many. It is four times what the kernel takes as instructions; of a long expression most tests remain.
  */
-const MAX_TESTS = 32_768;
+const MAX_TESTS = 16_384;
 
 /** A number that is taken from a packet, unsigned in 32 bits. */
 export type Value =

@@ -8,6 +8,7 @@ const MEMORY = 64;
 /** Facts so near are all looked at, and as many before them as leave the memory at that. */
 const NEAR = 16;
 export const FROM_ANCHOR = MEMORY - NEAR;
+export const FROM_CONTEXT = FROM_ANCHOR - NEAR;
 
 /** No outcome is known. */
 export const NOTHING = 0;
@@ -30,6 +31,8 @@ export class Facts {
   readonly #jump: Int32Array;
   /** The newest one that tells what a value is, itself or before. */
   readonly #equality: Int32Array;
+  /** By value: the newest fact about it, on any way. */
+  readonly #latest: Int32Array;
   #known: number | null = null;
 
   constructor(private readonly graph: Graph) {
@@ -39,6 +42,7 @@ export class Facts {
     this.#depth = new Int32Array(facts);
     this.#jump = new Int32Array(facts);
     this.#equality = new Int32Array(facts);
+    this.#latest = new Int32Array(graph.values);
   }
 
   /** The oldest of the `NEAR` newest facts that tells what a value is; `NOTHING` if none does. */
@@ -50,6 +54,23 @@ export class Facts {
       next = this.#equality[this.#before[next] as number] as number;
     }
     return anchor;
+  }
+
+  /** The newest of them. */
+  nearestAnchor(fact: number): number {
+    const anchor = this.#equality[fact] as number;
+    return (this.#depth[anchor] as number) >= (this.#depth[fact] as number) - NEAR ? anchor : NOTHING;
+  }
+
+  /** The newest fact before an anchor that tells what a value is, if it is near: all anchors of a list share it. `NOTHING` if none is. */
+  context(anchor: number): number {
+    const context = this.#equality[this.#before[anchor] as number] as number;
+    let fact = anchor;
+    for (let steps = 0; steps < NEAR && fact !== NOTHING; steps++) {
+      if (fact === context) return context;
+      fact = this.#other[fact] as number;
+    }
+    return NOTHING;
   }
 
   /** What the value is that was asked for last, if this was what decided. */
@@ -72,6 +93,7 @@ export class Facts {
     const { relation, value } = this.graph;
     if (((relation[block] as number) & BPF_X) !== 0) return before;
     const fact = 2 * block + outcome;
+    this.#latest[value[block] as number] = fact;
     const about = before === NOTHING ? -1 : (value[before >> 1] as number);
     const jump = this.#jump[before] as number;
     const farther = this.#jump[jump] as number;
@@ -92,11 +114,12 @@ export class Facts {
     const wanted = relation[block] as number;
     if ((wanted & BPF_X) !== 0) return UNDECIDED;
     const about = value[block] as number;
+    if (this.#latest[about] === NOTHING) return UNDECIDED;
     const right = operand[block] as number;
     for (let fact = facts, steps = 0; fact !== NOTHING && steps < memory; steps++) {
       const from = fact >> 1;
       if (value[from] !== about) {
-        fact = this.#other[fact] as number;
+        fact = steps === NEAR && memory === MEMORY ? this.#far(fact, this.#latest[about] as number) : (this.#other[fact] as number);
         continue;
       }
       const known = relation[from] as number;
@@ -112,6 +135,18 @@ export class Facts {
       fact = this.#before[fact] as number;
     }
     return UNDECIDED;
+  }
+
+  /** From `fact` to the fact about the value of `latest`, if the way passes its test; else to the next one about another value. */
+  #far(fact: number, latest: number): number {
+    const depth = this.#depth;
+    const wanted = depth[latest] as number;
+    let at = fact;
+    while ((depth[at] as number) > wanted) {
+      const far = this.#jump[at] as number;
+      at = (depth[far] as number) >= wanted ? far : (this.#before[at] as number);
+    }
+    return at >> 1 === latest >> 1 ? at : (this.#other[fact] as number);
   }
 
   /** What two ways have in common: the part before they parted. */

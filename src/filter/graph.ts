@@ -17,6 +17,7 @@ export class Graph {
   readonly yes: Int32Array;
   readonly no: Int32Array;
   #size = FIRST;
+  #values = 0;
 
   /** `tests` is how many there can be. */
   constructor(tests: number) {
@@ -33,6 +34,11 @@ export class Graph {
     return this.#size;
   }
 
+  /** One more than the largest number of a value that is compared with an operand. */
+  get values(): number {
+    return this.#values;
+  }
+
   add(relation: number, value: number, operand: number, yes: number, no: number): number {
     const block = this.#size++;
     this.relation[block] = relation;
@@ -40,6 +46,7 @@ export class Graph {
     this.operand[block] = operand;
     this.yes[block] = yes;
     this.no[block] = no;
+    if (value >= this.#values) this.#values = value + 1;
     return block;
   }
 }

@@ -15,9 +15,8 @@ export class KnownValues {
     private readonly graph: Graph,
     private readonly facts: Facts,
   ) {
-    const values = graph.value.reduce((most, value) => Math.max(most, value), 0) + 1;
-    this.#known = new Uint32Array(values);
-    this.#saidOf = new Int32Array(values).fill(NOBODY);
+    this.#known = new Uint32Array(graph.values);
+    this.#saidOf = new Int32Array(graph.values).fill(NOBODY);
   }
 
   /** From now on it is of `anchor` that questions are answered. */

@@ -167,8 +167,13 @@ function overEither(link: Link, value: number, column: number): Condition {
   return any(overIpv4(link, value, column), overIpv6(link, value, column));
 }
 
-export function overIpv4(link: Link, value: number, column: number): Condition {
+function overIpv4(link: Link, value: number, column: number): Condition {
   return all(carries(link, ETHERTYPE.ip, column), equals(link.fromNetwork(1, 9), value));
+}
+
+/** What is known to be IPv4 carries `protocol`. */
+export function ipv4Carries(link: Link, protocol: keyof typeof OVER_IP): Condition {
+  return link.asked(`ip ${protocol}`, () => equals(link.fromNetwork(1, 9), OVER_IP[protocol]));
 }
 
 /** In the fixed header, or in a fragment header right behind it; other extension headers are not walked. */

@@ -18,7 +18,7 @@ import {
   BPF_XOR,
 } from './opcodes';
 import { isFirstFragment } from './ports';
-import { carries, isProtocol } from './protocols';
+import { carries, ipv4Carries, isProtocol } from './protocols';
 import { type Arithmetic } from './syntax';
 import { calculated, negated, number } from './value';
 
@@ -141,7 +141,7 @@ function byteLoad(link: Link, { protocol, index, size, column }: Arithmetic & { 
       const isIpv4 = carries(link, ETHERTYPE.ip, column);
       return {
         value: link.fromTransport(bytes, 0, value),
-        guards: [isIpv4, ...guards, isProtocol(link, protocol, column), isFirstFragment(link)],
+        guards: [isIpv4, ...guards, ipv4Carries(link, protocol), isFirstFragment(link)],
       };
     }
     case 'icmp6':

@@ -1,7 +1,6 @@
 /** Tests whose outcome is known from the way to them are skipped, and equal ends of ways become one. */
 import { Facts, FAILS, HOLDS, NOTHING } from './facts';
 import { inOrder, isTest, REFUSE, type Graph } from './graph';
-import { Runs } from './runs';
 import { Tuples } from './tuples';
 import { Ways } from './ways';
 
@@ -20,7 +19,7 @@ function skipKnown(graph: Graph): void {
   const { entry, yes, no, size } = graph;
   const order = inOrder(graph);
   const facts = new Facts(graph);
-  const ways = new Ways(graph, facts, new Runs(graph, order));
+  const ways = new Ways(graph, facts);
   // What is known on every way to a block.
   const known = new Int32Array(size).fill(UNSEEN);
   known[entry] = NOTHING;

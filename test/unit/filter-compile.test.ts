@@ -172,7 +172,7 @@ describe('filters: compiler', () => {
         'lists in lists',
         Array.from({ length: 1560 }, (_, index) => `(src host 10.0.${index >> 8}.${index & 255} and dst port ${index})`).join(' or '),
       ],
-      ['more instructions than 4096', Array.from({ length: 5000 }, (_, index) => `ip[${index % 1000}]=1`).join(' or ')],
+      ['more instructions than 4096', Array.from({ length: 5000 }, (_, index) => `ip[${index}]=1`).join(' or ')],
     ] as const) {
       it(`refuses ${what}`, () => within(2000, () => assert.throws(() => compileFilter(expression), FilterError)));
     }

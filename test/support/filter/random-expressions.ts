@@ -30,6 +30,35 @@ export function randomExpression(random: Random, depth = 3): string {
   return text;
 }
 
+/** A list as machines write it, of terms of one kind or two: what is known on the way through it decides most of its tests. */
+export function randomList(random: Random, length: number): string {
+  const side = (): string => random.of(['src', 'dst']);
+  const host = (): string => (random.chance(40) ? random.of(HOSTS) : `10.9.${random.below(4)}.${random.below(200)}`);
+  const port = (): number => (random.chance(40) ? random.of(PORTS) : 20_000 + random.below(500));
+  const kinds: readonly (() => string)[] = [
+    () => `(${side()} host ${host()} and ${side()} port ${port()})`,
+    () => `(${side()} host ${host()} and ${random.of(['tcp', 'udp', 'ip'])})`,
+    () => `host ${host()}`,
+    () => `not ${side()} host ${host()}`,
+    () => `${random.of(['', 'not '])}${random.of(['', 'tcp ', 'udp '])}port ${port()}`,
+    () => `portrange ${port()}-${port()}`,
+    () => `ether ${side()} ${random.of(MACS)}`,
+    () => `(ether ${side()} ${random.of(MACS)} and ip6 proto ${random.of(PROTOCOL_NUMBERS)})`,
+    () => `tcp[${random.below(40)}] & ${1 + random.below(255)} ${random.of(['=', '!='])} ${random.below(3)}`,
+    () => `ip[${random.below(40)}] ${random.of(['=', '!=', '>', '<='])} ${random.below(256)}`,
+    () => `net 10.${random.below(4)}.0.0/16`,
+    () => `ip6 host ${random.of(HOSTS6)}`,
+  ];
+  const [one, other] = [random.of(kinds), random.of(kinds)];
+  const joint = random.of([' or ', ' and ']);
+  const terms = Array.from({ length }, () => {
+    const term = random.chance(70) ? one() : other();
+    // As they stand, few frames match all of them.
+    return joint === ' and ' && random.chance(95) ? `not (${term})` : term;
+  });
+  return `${random.of(['', '', '', 'vlan and ', 'tcp and '])}(${terms.join(joint)})`;
+}
+
 function term(random: Random, depth: number): string {
   const not = random.chance(15) ? random.of(['not ', '! ', '!']) : '';
   if (depth > 0 && random.chance(25)) return `${not}(${randomExpression(random, depth - 1)})`;
