@@ -28,7 +28,7 @@ export async function buildNative(targets = []) {
     await nodeGyp(['configure']);
     writeFileSync(stamp, configuration);
   }
-  await nodeGyp(['build', ...targets]);
+  await nodeGyp(['build', '--jobs=max', ...targets]);
 }
 
 /** Puts the stripped addon where the package ships it, and refuses one that older systems cannot load. */

@@ -12,7 +12,7 @@ const runtimes = join(root, 'test', 'runtimes');
  */
 const RUNTIMES = {
   'node20-nodered4': { folder: process.versions.node.startsWith('20.') ? null : 'node20', suites: null },
-  'node24-nodered5': { folder: 'node24-nodered5', suites: ['smoke', 'nodes', 'runtime', 'browser', 'package', 'examples'] },
+  'node24-nodered5': { folder: 'node24-nodered5', suites: ['smoke', 'nodes', 'runtime', 'endurance', 'browser', 'package', 'examples'] },
   node22: { folder: 'node22', suites: ['smoke'] },
 };
 export const DEFAULT_RUNTIME = 'node20-nodered4';
@@ -20,19 +20,21 @@ export const DEFAULT_RUNTIME = 'node20-nodered4';
 /**
  * Suites are the folders of test/ with *.test.ts in them, in this order, then by name. `needs` are programs without which a suite is skipped;
  * `exit`: Node-RED leaves timers behind, so mocha has to end the process. Elsewhere a process that does not end by itself has leaked a handle.
- * `beside`: it waits more than it works, and may run while one under another runtime does. `quiet`: it measures memory or time, and has the machine to
- * itself.
+ * `beside`: it waits more than it works, and may run while others do; those that take longest stand first. `quiet`: it measures memory or time, and
+ * has the machine to itself.
  */
 const SUITES = {
   unit: {},
   smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
   traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping', 'curl', 'python3'] },
-  nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
-  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, quiet: true },
-  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
+  // It packs, which builds: what the others load is written anew.
   package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
-  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },
+  runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, quiet: true },
+  endurance: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'ping'], exit: true, beside: true },
+  browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
+  nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
   start: { needs: ['setpriv'], exit: true, beside: true },
+  examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },
 };
 
 export function suites() {
@@ -47,19 +49,20 @@ export const suite = (name) => ({ needs: [], exit: false, beside: false, quiet: 
 
 /**
  * Every pair of suite and runtime that `npm test` runs: the `first` one after the other while the processors' spare time goes to something else, then
- * the `quiet`, then the `lanes`, one for each runtime, beside each other.
+ * the `quiet`, then those that run `beside` each other.
  */
 export function plan() {
-  const names = suites();
-  const all = Object.entries(RUNTIMES).map(([runtime, { suites: only }]) =>
-    names.filter((name) => only === null || only.includes(name)).map((name) => ({ suite: name, runtime })),
+  const all = suites().flatMap((name) =>
+    Object.entries(RUNTIMES)
+      .filter(([, { suites: only }]) => only === null || only.includes(name))
+      .map(([runtime]) => ({ suite: name, runtime })),
   );
   const beside = (entry) => suite(entry.suite).beside;
   const quiet = (entry) => suite(entry.suite).quiet;
   return {
-    first: all.flat().filter((entry) => !beside(entry) && !quiet(entry)),
-    quiet: all.flat().filter(quiet),
-    lanes: all.map((entries) => entries.filter(beside)).filter((lane) => lane.length > 0),
+    first: all.filter((entry) => !beside(entry) && !quiet(entry)),
+    quiet: all.filter(quiet),
+    beside: all.filter(beside),
   };
 }
 

@@ -130,19 +130,35 @@ describe('the panels in a real browser', function () {
     assert.equal(await editor.property(capture, 'valid'), true);
   });
 
-  it('keeps a menu open when the list arrives late', async () => {
+  /** Runs the body while the list of interfaces does not arrive, until the body lets it. */
+  async function withLateList(body: (arrive: () => Promise<unknown>) => Promise<void>): Promise<void> {
     const { page } = editor;
-    let answer = (): void => undefined;
-    const late = new Promise<void>((resolve) => (answer = resolve));
-    await editor.ask(`RED.nodes.node('${capture}').interface = ''`);
+    let admit = (): void => undefined;
+    const late = new Promise<void>((resolve) => (admit = resolve));
     await page.route('**/netring/interfaces*', async (route) => late.then(() => route.continue()));
+    const arrive = (): Promise<unknown> => {
+      const arrived = page.waitForResponse('**/netring/interfaces*');
+      admit();
+      return arrived;
+    };
     try {
+      await body(arrive);
+    } finally {
+      admit();
+      await page.unroute('**/netring/interfaces*');
+    }
+  }
+
+  it('keeps a menu open when the list arrives late', () =>
+    withLateList(async (arrive) => {
+      const { page } = editor;
+      await editor.ask(`RED.nodes.node('${capture}').interface = ''`);
       await editor.edit(capture);
       await page.locator('#netring-interface + .red-ui-typedInput-container .red-ui-typedInput-option-trigger').click();
       const menu = page.locator('.red-ui-typedInput-options:visible');
       await menu.waitFor();
       assert.equal(await menu.locator('a').count(), 1, 'the invitation to choose, and nothing to choose from');
-      answer();
+      await arrive();
       await menu
         .locator('a')
         .filter({ hasText: `${wire.b} · up` })
@@ -151,11 +167,23 @@ describe('the panels in a real browser', function () {
       await menu.waitFor({ state: 'detached' });
       await editor.done();
       assert.equal(await editor.property(capture, 'interface'), wire.b);
-    } finally {
-      answer();
-      await page.unroute('**/netring/interfaces*');
-    }
-  });
+    }));
+
+  it('keeps what is typed when the list arrives late', () =>
+    withLateList(async (arrive) => {
+      await editor.edit(inject);
+      await editor.pickType('env variable');
+      const typed = editor.page.locator('.netring-panel .red-ui-typedInput-input');
+      await typed.pressSequentially('LATE');
+      await arrive();
+      await editor.page
+        .locator('#netring-interface-state')
+        .filter({ hasText: /^Read from the environment/ })
+        .waitFor();
+      await typed.pressSequentially('_PORT');
+      assert.equal(await editor.field('interface').inputValue(), '${LATE_PORT}');
+      await editor.cancel();
+    }));
 
   it('keeps an interface that is not there, and says so', async () => {
     await editor.ask(`RED.nodes.node('${capture}').interface = 'eth7'`);

@@ -162,7 +162,16 @@ export class Editor {
   /** Chooses how the interface is given. */
   async pickType(label: string): Promise<void> {
     await this.page.locator('.netring-panel .red-ui-typedInput-type-select').click();
-    await this.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label }).click();
+    const entry = this.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label });
+    // A list of interfaces that arrives while the button is down opens the menu anew.
+    const picked = async (): Promise<boolean> => {
+      await entry.click();
+      return entry.waitFor({ state: 'hidden', timeout: 1000 }).then(
+        () => true,
+        () => false,
+      );
+    };
+    await until(picked, 15_000, `the kind ${label}`);
   }
 
   /** The entries of the interface list, which it leaves open; resolves once they have come. */

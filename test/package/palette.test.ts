@@ -184,6 +184,7 @@ describe('the package', function () {
     it('injects frames that another process sees', async () => {
       const witness = await Witness.open(lab, wire.b);
       const counter = await CountingWitness.open(lab, wire.b, 1);
+      await red.status('inject', (status) => status.fill === 'green');
       await red.inject('button');
       const [frame] = await witness.expect(1);
       assert.equal(frame?.data.subarray(0, 14).toString('hex'), 'ffffffffffff02000000000188b5');

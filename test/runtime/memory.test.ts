@@ -6,7 +6,7 @@ import { NodeRed } from '../support/node-red';
 import { footprint } from '../support/process';
 import { until } from '../support/wait';
 import { flood, numberedFrame, sendFrames } from '../support/witness';
-import { ask, endpoint, func, node, TAB } from './flows';
+import { ask, endpoint, func, node, TAB } from '../support/flows';
 
 const MiB = 1024 * 1024;
 const LIMIT = 16 * MiB;

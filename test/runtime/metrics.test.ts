@@ -8,7 +8,7 @@ import { nodeRedFolder, NodeRed, type NodeRedOptions } from '../support/node-red
 import { fallen, needsParser, scraped, seriesOf, type Scraped } from '../support/scrape';
 import { until } from '../support/wait';
 import { flood } from '../support/witness';
-import { node, TAB } from './flows';
+import { node, TAB } from '../support/flows';
 
 const OPENMETRICS = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5';
 

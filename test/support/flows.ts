@@ -1,5 +1,5 @@
 /** Flows for the real Node-RED. Functions of a flow keep what they find in the global context; HTTP nodes hand it out. */
-import type { NodeRed, FlowNode } from '../support/node-red';
+import type { NodeRed, FlowNode } from './node-red';
 
 export const TAB: FlowNode = { id: 'tab', type: 'tab', label: 'test' };
 
