@@ -42,6 +42,7 @@ function commands({ network }, length) {
   return new Map([
     [RECV, [...receiver('owned-drain'), network.far, options]],
     ['stream through pipeline()', [...receiver('stream'), network.far, options]],
+    ['channel, recv + tryRecv', [...receiver('channel-drain'), network.far, options, `${CAPACITY}`]],
     ['channel, for await', [...receiver('channel'), network.far, options, `${CAPACITY}`]],
   ]);
 }

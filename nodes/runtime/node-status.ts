@@ -69,7 +69,8 @@ export function troubleOf(error: unknown, interfaceName: string): Trouble {
       passing: true,
     };
   if (error.code === 'ENETDOWN') return { state: 'down', text: `${interfaceName} down`, message, passing: true };
-  if (remedy !== '' && (isXdp || error.code === 'EBUSY')) return { state: 'error', text: short(remedy), message, passing: true };
+  if (remedy !== '' && (isXdp || error.code === 'EBUSY' || step === 'SO_ATTACH_FILTER'))
+    return { state: 'error', text: short(remedy), message, passing: true };
   if (error.code === 'ENOMEM') return { state: 'error', text: 'no memory for the ring', message, passing: true };
   return {
     state: 'error',

@@ -27,6 +27,8 @@ export interface EnvironmentFacts {
   noNewPrivileges: boolean;
   /** The Node.js binary. */
   executable: string;
+  /** Bytes that the filters of a socket may take (net.core.optmem_max, optmem of socket(7)); 0 when it cannot be read. */
+  filterBytes: number;
 }
 
 /** Bits of the sets in /proc/self/status, linux/capability.h. */
@@ -80,6 +82,7 @@ export function environmentFacts(sources: EnvironmentSources = THIS_PROCESS): En
     bounding: BigInt(`0x${field('CapBnd') ?? 'ffffffffffffffff'}`),
     noNewPrivileges: field('NoNewPrivs') === '1',
     executable: process.execPath,
+    filterBytes: Number(sources.read('/proc/sys/net/core/optmem_max')),
   };
 }
 
@@ -111,7 +114,7 @@ export function remedyFor(code: string, step: string, facts?: EnvironmentFacts):
     case 'EAFNOSUPPORT':
       return addressFamily(step, facts ?? environmentFacts());
     case 'ENOMEM':
-      return memory(step);
+      return step === 'SO_ATTACH_FILTER' ? filterMemory(facts ?? environmentFacts()) : memory(step);
     case 'ENOBUFS':
       if (step === 'XDP_UMEM_REG') return lockedMemory(facts ?? environmentFacts());
       return step.startsWith('send')
@@ -189,8 +192,16 @@ function memory(step: string): string {
   if (RING_STEPS.has(step))
     return 'use a smaller ring\nLower blockCount or blockSize (frameCount when sending), or take the profile low-memory: the kernel has no room for this ring.';
   if (step === 'XDP_UMEM_REG') return 'use a smaller frameCount\nThe kernel has no room for this many frames.';
-  if (step === 'SO_ATTACH_FILTER') return 'the filter is too long\nShorten it, or raise the limit: sysctl net.core.optmem_max=131072';
   return '';
+}
+
+/** The kernel reckons with what a program becomes in it, 30 to 50 bytes an instruction, and with the old one until the new one has its place. */
+function filterMemory({ filterBytes }: EnvironmentFacts): string {
+  const now = filterBytes === 0 ? '' : ` (${filterBytes} in this network namespace)`;
+  return (
+    `the filter is too long for the kernel\nThe filters of a socket may take net.core.optmem_max bytes${now}, the old and the new one together while they are swapped. ` +
+    `In the network namespace of the interface: sysctl net.core.optmem_max=${Math.max(1 << 20, 4 * filterBytes)}. A protocol before a list, udp and (...), makes it shorter.`
+  );
 }
 
 /** Steps that open a socket, and of which family; `AF_XDP` is what openers of such sockets ask by. */

@@ -4,7 +4,7 @@ import type { BpfInsn } from './instruction';
 import { assemble } from './assemble';
 import { buildGraph } from './build-graph';
 import { TRUE } from './condition';
-import { FilterError } from './filter-error';
+import { FilterError, SHORTER_HINT } from './filter-error';
 import { Link } from './link';
 import { parse } from './parser';
 import { simplify } from './simplify';
@@ -60,11 +60,7 @@ export function compileFilter(expression: string, { for: target = 'socket', link
 }
 
 function tooLong(instructions: string): FilterError {
-  return new FilterError(
-    1,
-    `the expression takes ${instructions} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
-    'networks instead of single hosts and ranges of ports take fewer',
-  );
+  return new FilterError(1, `the expression takes ${instructions} instructions, the kernel takes ${MAX_INSTRUCTIONS}`, SHORTER_HINT);
 }
 
 function linkKind(linkType: number): 'ethernet' | 'raw' {

@@ -1,5 +1,5 @@
 /** What a filter asks of a packet: conditions over values, in the order in which they are asked. */
-import { FilterError } from './filter-error';
+import { FilterError, SHORTER_HINT } from './filter-error';
 import { BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET } from './opcodes';
 
 export type Size = 1 | 2 | 4;
@@ -108,7 +108,7 @@ export function assertTests(tests: number): void {
     throw new FilterError(
       1,
       `the expression takes more than ${MAX_TESTS} tests of a packet, and the kernel takes 4096 instructions`,
-      'networks instead of single hosts and ranges of ports take fewer',
+      SHORTER_HINT,
     );
 }
 

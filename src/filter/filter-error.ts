@@ -30,3 +30,7 @@ export class FilterError extends NetringError {
 
 /** The hint for what tcpdump can and this compiler cannot. */
 export const RAW_HINT = `compile it with "tcpdump -ddd -y EN10MB '...'" and give the text that it prints as the filter`;
+
+/** The hint for what is too long. */
+export const SHORTER_HINT =
+  'networks instead of single hosts, ranges of ports, and a protocol before a list, as in "udp and (...)", take fewer instructions';

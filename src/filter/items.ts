@@ -128,19 +128,14 @@ function numbered({ type }: Qualifiers, value: number, column: number): Target {
   }
 }
 
+/** A name: of a protocol, or a range of ports; of a host it is refused when it is read. */
 function named({ protocol, type }: Qualifiers, name: string, column: number): Target {
   switch (type) {
-    case 'proto':
-      return { kind: 'protocol', value: protocolNumber(protocol, name, column) };
     case 'port':
     case 'portrange':
       return { kind: 'ports', range: parsePorts(name, type === 'portrange', column) };
     default:
-      throw new FilterError(
-        column,
-        `"${name.length > 40 ? `${name.slice(0, 37)}...` : name}" stands there, expected the address of a ${type === 'net' ? 'network' : 'host'}`,
-        'names are not looked up',
-      );
+      return { kind: 'protocol', value: protocolNumber(protocol, name, column) };
   }
 }
 

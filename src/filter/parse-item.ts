@@ -9,6 +9,9 @@ export function parseItem(cursor: Cursor, qualifiers: Qualifiers | null): Node {
     cursor.refuse(asked(qualifiers), token.kind === 'protocol' ? `a protocol is named with a backslash: "\\${token.text}"` : '');
   if (qualifiers === null)
     throw new FilterError(token.column, `${shown(token)} stands there, where no host, net, port or proto before it says what it is`);
+  // Before what comes behind it is looked at: a mistyped word is taken for one.
+  if (token.kind === 'name' && (qualifiers.type === null || qualifiers.type === 'host' || qualifiers.type === 'net'))
+    cursor.refuse(asked(qualifiers), 'names are not looked up');
   cursor.next();
   return { kind: 'item', qualifiers, item: token, prefix: token.kind === 'ipv4' || token.kind === 'ipv6' ? parsePrefix(cursor) : null };
 }

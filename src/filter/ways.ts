@@ -1,6 +1,6 @@
 /** The ways through a graph past the tests whose outcome is known. */
 import { FROM_ANCHOR, FROM_CONTEXT, HOLDS, holds, NOTHING, UNDECIDED, type Facts } from './facts';
-import { FilterError } from './filter-error';
+import { FilterError, SHORTER_HINT } from './filter-error';
 import { isTest, type Graph } from './graph';
 import { KnownValues } from './known-values';
 import { BPF_JEQ, BPF_X } from './opcodes';
@@ -112,10 +112,6 @@ export class Ways {
 
   #count(): void {
     if (++this.#steps <= PATIENCE) return;
-    throw new FilterError(
-      1,
-      'too many terms of the expression depend on one another',
-      'networks instead of single hosts and ranges of ports take fewer',
-    );
+    throw new FilterError(1, 'too many terms of the expression depend on one another', SHORTER_HINT);
   }
 }

@@ -69,6 +69,7 @@ describe('trouble', () => {
     assert.equal(trouble(1, 'SO_RCVBUFFORCE'), 'denied: needs CAP_NET_ADMIN');
     assert.equal(trouble(19, 'if_nametoindex'), 'missing: eth7 missing');
     assert.equal(trouble(12, 'PACKET_RX_RING'), 'error: no memory for the ring');
+    assert.equal(trouble(12, 'SO_ATTACH_FILTER'), 'error: the filter is too long for the kernel');
     assert.equal(trouble(98, 'PACKET_FANOUT'), 'error: PACKET_FANOUT: EADDRINUSE');
     const config = troubleOf(NetringError.config('blockSize 3 is not a power of 2', 'blockSize'), 'eth7');
     assert.deepEqual([config.state, config.text, config.passing], ['error', 'bad blockSize', false]);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { environmentFacts, environmentKind, remedyFor, type EnvironmentFacts, type EnvironmentSources } from '../../src/errors/remedies';
 
 const NET_ADMIN = 1n << 12n;
@@ -11,7 +12,8 @@ function sources(parts: { env?: NodeJS.ProcessEnv; files?: Record<string, string
 }
 
 function facts(parts: Partial<EnvironmentFacts>): EnvironmentFacts {
-  return { kind: 'shell', unit: '', effective: 0n, bounding: ~0n, noNewPrivileges: false, executable: '/opt/node/bin/node', ...parts };
+  const plain = { unit: '', effective: 0n, bounding: ~0n, noNewPrivileges: false, executable: '/opt/node/bin/node', filterBytes: 131_072 };
+  return { kind: 'shell', ...plain, ...parts };
 }
 
 const inUnit = { '/proc/self/cgroup': '0::/system.slice/nodered.service\n' };
@@ -121,6 +123,16 @@ describe('remedies', () => {
       assert.match(remedyFor('EACCES', 'BPF_PROG_LOAD', facts({})), /^needs CAP_PERFMON\n/);
       assert.equal(remedyFor('EACCES', 'BPF_PROG_LOAD', facts({ effective: 1n << 38n })), '');
       assert.equal(remedyFor('EACCES', 'BPF_PROG_LOAD', facts({ effective: 1n << 21n })), '');
+    });
+
+    it('a filter that is too long for the kernel: more than it may take now', () => {
+      const text = remedyFor('ENOMEM', 'SO_ATTACH_FILTER', facts({}));
+      assert.match(
+        text,
+        /^the filter is too long for the kernel\n.*\(131072 in this network namespace\).*sysctl net\.core\.optmem_max=1048576/,
+      );
+      assert.match(remedyFor('ENOMEM', 'SO_ATTACH_FILTER', facts({ filterBytes: 1 << 20 })), /optmem_max=4194304/);
+      assert.equal(environmentFacts().filterBytes, Number(readFileSync('/proc/sys/net/core/optmem_max', 'utf8')));
     });
 
     it('says nothing of capabilities where they are not the cause', () => {
