@@ -55,6 +55,9 @@ const REFUSED = [
   terms(3029, (index) => `tcp[${index}] & 2 != 0`),
   terms(2046, (index) => `vlan ${index} and host ${ipv4(index)}`),
   `host ${terms(21_844, (index) => `${index % 9}`, '&&')}`,
+  `ip6 host ${terms(13_000, () => '::1', '||')}`,
+  `proto ${terms(21_800, () => '1', '||')}`,
+  `portrange ${terms(13_000, () => '1-2', '||')}`,
   '('.repeat(60_000),
 ];
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isolated, namespaceObstacle } from './namespace.mjs';
 import { root } from './run.mjs';
-import { runtime, suite } from './suites.mjs';
+import { DEFAULT_RUNTIME, runtime, suite } from './suites.mjs';
 import { missingPrograms } from './system.mjs';
 
 /** A suite that takes longer hangs. */
@@ -38,7 +38,13 @@ export async function runSuite(name, runtimeName, { mochaArgs = [], capture = fa
         ...mochaArgs,
         join(root, 'dist', 'test', name, '**', '*.test.js'),
       ]),
-      { ...process.env, ...env, NETRING_TEST_RESULT: file, NETRING_TEST_RUNTIME: runtimeName },
+      {
+        ...process.env,
+        ...env,
+        NETRING_TEST_RESULT: file,
+        NETRING_TEST_RUNTIME: runtimeName,
+        NETRING_TEST_FIRST: String(runtimeName === DEFAULT_RUNTIME),
+      },
       { resultFile: file, capture },
     );
     const told = resultIn(file);

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-/** Runs the body over all items, `most` at a time: as many as there are processors. Resolves to the results in order. */
+/** Runs the body over all items, `most` at a time, by default as many as there are processors. Resolves to the results in order. */
 export async function inParallel(items, body, most = availableParallelism()) {
   const results = new Array(items.length);
   let next = 0;

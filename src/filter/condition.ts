@@ -103,6 +103,18 @@ export function chain(joints: Joint | readonly Joint[], parts: readonly Conditio
   return { kind: 'chain', parts, joints, tests };
 }
 
+/** One of what is made of some values. Throws FilterError as soon as it is more than is compiled. */
+export function oneOfEach<T>(values: readonly T[], make: (value: T) => Condition): Condition {
+  const parts: Condition[] = [];
+  let tests = 0;
+  for (const value of values) {
+    const part = make(value);
+    assertTests((tests += testsOf(part)));
+    parts.push(part);
+  }
+  return chain('or', parts);
+}
+
 export function assertTests(tests: number): void {
   if (tests > MAX_TESTS)
     throw new FilterError(

@@ -8,7 +8,8 @@ const MEMORY = 64;
 /** Facts so near are all looked at, and as many before them as leave the memory at that. */
 const NEAR = 16;
 export const FROM_ANCHOR = MEMORY - NEAR;
-export const FROM_CONTEXT = FROM_ANCHOR - NEAR;
+/** One fact fewer, so that a base decides nothing that its anchor would not. */
+export const FROM_BASE = FROM_ANCHOR - 1;
 
 /** No outcome is known. */
 export const NOTHING = 0;
@@ -56,21 +57,10 @@ export class Facts {
     return anchor;
   }
 
-  /** The newest of them. */
+  /** The newest of these facts; `NOTHING` if there is none. */
   nearestAnchor(fact: number): number {
     const anchor = this.#equality[fact] as number;
     return (this.#depth[anchor] as number) >= (this.#depth[fact] as number) - NEAR ? anchor : NOTHING;
-  }
-
-  /** The newest fact before an anchor that tells what a value is, if it is near: all anchors of a list share it. `NOTHING` if none is. */
-  context(anchor: number): number {
-    const context = this.#equality[this.#before[anchor] as number] as number;
-    let fact = anchor;
-    for (let steps = 0; steps < NEAR && fact !== NOTHING; steps++) {
-      if (fact === context) return context;
-      fact = this.#other[fact] as number;
-    }
-    return NOTHING;
   }
 
   /** What the value is that was asked for last, if this was what decided. */
@@ -137,7 +127,10 @@ export class Facts {
     return UNDECIDED;
   }
 
-  /** From `fact` to the fact about the value of `latest`, if the way passes its test; else to the next one about another value. */
+  /**
+   * From `fact` to where the way passes the test of `latest`, if that tells what its value is; else to the next one about another value. (Other facts so
+   * far away decide little, and make the ways long.)
+   */
   #far(fact: number, latest: number): number {
     const depth = this.#depth;
     const wanted = depth[latest] as number;
@@ -146,7 +139,7 @@ export class Facts {
       const far = this.#jump[at] as number;
       at = (depth[far] as number) >= wanted ? far : (this.#before[at] as number);
     }
-    return at >> 1 === latest >> 1 ? at : (this.#other[fact] as number);
+    return at >> 1 === latest >> 1 && this.isEquality(at) ? at : (this.#other[fact] as number);
   }
 
   /** What two ways have in common: the part before they parted. */

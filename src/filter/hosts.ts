@@ -1,5 +1,5 @@
 /** Hosts and networks: IPv4 (with ARP and RARP), IPv6, Ethernet. */
-import { all, any, equals, chain, TRUE, type Condition, type Value } from './condition';
+import { all, any, equals, oneOfEach, TRUE, type Condition, type Value } from './condition';
 import { FilterError } from './filter-error';
 import { ETHERTYPE, type Link } from './link';
 import { carries } from './protocols';
@@ -69,7 +69,7 @@ export function ipv6Hosts(link: Link, { protocol, direction, type }: Qualifiers,
       () => isWithin(8, net),
       () => isWithin(24, net),
     );
-  return all(carries(link, ETHERTYPE.ip6, column), chain('or', nets.map(one)));
+  return all(carries(link, ETHERTYPE.ip6, column), oneOfEach(nets, one));
 }
 
 /** One of some Ethernet addresses. */
@@ -123,16 +123,15 @@ export function oneOf<T>(
 ): Condition {
   switch (direction) {
     case 'src':
-      return chain('or', values.map(src));
+      return oneOfEach(values, src);
     case 'dst':
-      return chain('or', values.map(dst));
+      return oneOfEach(values, dst);
     case 'both':
-      return chain(
-        'or',
-        values.map((value) => all(src(value), dst(value))),
-      );
-    default:
-      return chain('or', [...values.slice(0, 1).map(src), ...values.map(dst), ...values.slice(1).map(src)]);
+      return oneOfEach(values, (value) => all(src(value), dst(value)));
+    default: {
+      const [first, rest] = [values.slice(0, 1), values.slice(1)];
+      return any(...first.map(src), oneOfEach(values, dst), ...(rest.length === 0 ? [] : [oneOfEach(rest, src)]));
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Addresses, networks, ports and protocol numbers: what the words before them make of them. */
-import { chain, type Condition } from './condition';
+import { oneOfEach, type Condition } from './condition';
 import { FilterError } from './filter-error';
 import { etherHosts, ipv4Hosts, ipv6Hosts, prefixMask, type Ipv4Net, type Ipv6Net } from './hosts';
 import { type Link } from './link';
@@ -66,10 +66,7 @@ export function items(link: Link, alternatives: readonly Item[]): Condition {
         column,
       );
     default:
-      return chain(
-        'or',
-        of('protocol').map(({ value }) => encapsulates(link, qualifiers.protocol, value, column)),
-      );
+      return oneOfEach(of('protocol'), ({ value }) => encapsulates(link, qualifiers.protocol, value, column));
   }
 }
 

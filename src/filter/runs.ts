@@ -6,7 +6,7 @@ import { Tuples } from './tuples';
 
 /** With its value known a run is one step, however long it is. */
 export class Runs {
-  /** The places of blocks in runs, by context; they ascend along a run. */
+  /** The places of blocks in runs, by base (ways.ts); they ascend along a run. */
   readonly #places = new Tuples();
   /** By place. */
   readonly #run: number[] = [];
@@ -14,25 +14,25 @@ export class Runs {
   /** By run: where a way goes on if no block of it asks for what is known. */
   readonly #end: number[] = [];
   /** The places of a run where a number is asked for, by both. */
-  readonly #asked = new Tuples();
+  readonly #numbers = new Tuples();
   readonly #asking: number[][] = [];
 
-  /** `skip`: the block that is asked on the way from another one in a context. Blocks between which it skips all others are neighbours. */
+  /** `skip`: the block that is asked on the way from another one by a base, what is known whatever comes. Blocks between which it skips all others are neighbours. */
   constructor(
     private readonly graph: Graph,
-    private readonly skip: (block: number, context: number) => number,
+    private readonly skip: (block: number, base: number) => number,
   ) {}
 
-  /** Where a way from `block`, a test for equality, goes on in a context if the value is `known`. */
-  through(block: number, known: number, context: number): number {
+  /** Where a way from `block`, a test for equality, goes on by a base if the value is `known`. */
+  through(block: number, known: number, base: number): number {
     const { value, operand, yes, no } = this.graph;
     if (operand[block] === known) return yes[block] as number;
-    if (context === NOTHING && !this.#isAsking(no[block] as number, value[block] as number)) return no[block] as number;
-    const place = this.#places.of(context, block, 0, 0, 0);
-    if (place === this.#run.length) this.#lookInto(block, place, context);
+    if (base === NOTHING && !this.#isAsking(no[block] as number, value[block] as number)) return no[block] as number;
+    const place = this.#places.of(base, block, 0, 0, 0);
+    if (place === this.#run.length) this.#lookInto(block, place, base);
     const run = this.#run[place] as number;
-    const asked = this.#asked.find(run, known, 0, 0, 0);
-    const found = asked === -1 ? undefined : firstFrom(this.#asking[asked] as number[], place);
+    const number = this.#numbers.find(run, known, 0, 0, 0);
+    const found = number === -1 ? undefined : firstFrom(this.#asking[number] as number[], place);
     return (found === undefined ? this.#end[run] : yes[this.#block[found] as number]) as number;
   }
 
@@ -43,7 +43,7 @@ export class Runs {
   }
 
   /** Runs do not join: one ends where another begins. */
-  #lookInto(first: number, firstPlace: number, context: number): void {
+  #lookInto(first: number, firstPlace: number, base: number): void {
     const { value, operand, no } = this.graph;
     const run = this.#end.length;
     this.#end.push(first);
@@ -51,12 +51,12 @@ export class Runs {
     for (;;) {
       this.#run[place] = run;
       this.#block[place] = block;
-      const asked = this.#asked.of(run, operand[block] as number, 0, 0, 0);
-      if (asked === this.#asking.length) this.#asking.push([place]);
-      else (this.#asking[asked] as number[]).push(place);
-      block = this.skip(no[block] as number, context);
+      const number = this.#numbers.of(run, operand[block] as number, 0, 0, 0);
+      if (number === this.#asking.length) this.#asking.push([place]);
+      else (this.#asking[number] as number[]).push(place);
+      block = this.skip(no[block] as number, base);
       if (!this.#isAsking(block, value[first] as number)) break;
-      const next = this.#places.of(context, block, 0, 0, 0);
+      const next = this.#places.of(base, block, 0, 0, 0);
       if (next < this.#run.length) break;
       place = next;
     }

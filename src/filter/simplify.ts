@@ -6,7 +6,6 @@ import { Ways } from './ways';
 
 /**
  * Leaves fewer tests in the graph, and tells how many. A load that fails refuses the packet, so only a test of what has been loaded before is skipped.
- * Throws FilterError.
  */
 export function simplify(graph: Graph): number {
   skipKnown(graph);

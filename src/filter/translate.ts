@@ -66,7 +66,7 @@ function terms({ first, rest }: Node & { kind: 'chain' }, link: Link, target: Fi
   const join = (joint: Joint, of: Condition): void => {
     joints.push(joint);
     parts.push(of);
-    // Behind a tag that may stand in the frame every test is there twice.
+    // Behind a tag that may stand in the frame a test may be there twice.
     assertTests((tests += testsOf(of) * (link.shifted ? 2 : 1)));
   };
   const nodes: { joint: Joint; node: Node }[] = [{ joint: 'or', node: first }, ...rest];

@@ -137,9 +137,9 @@ describe('the panels in a real browser', function () {
     const late = new Promise<void>((resolve) => (admit = resolve));
     await page.route('**/netring/interfaces*', async (route) => late.then(() => route.continue()));
     const arrive = (): Promise<unknown> => {
-      const arrived = page.waitForResponse('**/netring/interfaces*');
       admit();
-      return arrived;
+      // Until the panel has made of it what it makes.
+      return page.waitForFunction('$.active === 0');
     };
     try {
       await body(arrive);

@@ -5,6 +5,7 @@ import { BridgeLab, SERVER } from '../support/bridge-lab';
 import { func, node, TAB } from '../support/flows';
 import { Lab, promiscuity, xdpProgram } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
+import { isFirstRuntime } from '../support/paths';
 import { footprint, type Footprint } from '../support/process';
 import { needsXdp } from '../support/skip';
 import { until } from '../support/wait';
@@ -24,7 +25,7 @@ function assertFlat(before: Footprint, after: Footprint): void {
 }
 
 /** What is left behind is the first runtime's to find; the others only confirm it. */
-const count = process.env['NETRING_TEST_RUNTIME'] === 'node20-nodered4' ? 1000 : 300;
+const count = isFirstRuntime ? 1000 : 300;
 
 describe('redeploys', function () {
   this.timeout(60_000);
@@ -101,14 +102,11 @@ describe('redeploys', function () {
       func('judge', `if (msg.bridge.token) return msg;`, ['bridge']),
     ];
     await red.deploy([TAB]);
-    // Witnesses of earlier tests are still there.
-    const others = packetSockets();
-    const ours = (): string[] => packetSockets().filter((inode) => !others.includes(inode));
     const rounds = async (from: number, to: number): Promise<void> => {
       for (let round = from; round < to; round++) {
         const old = packetSockets();
         await red.deploy(flow(round), 'nodes');
-        const renewed = (): boolean => ours().length === 6 && ours().every((inode) => !old.includes(inode));
+        const renewed = (): boolean => packetSockets().length === 6 && packetSockets().every((inode) => !old.includes(inode));
         await until(renewed, 5000, `new sockets in round ${round}`);
         if (round % 10 === 0) await until(async () => / 0% packet loss/.test(await ping()), 5000, `a wire in round ${round}`);
       }
@@ -119,7 +117,7 @@ describe('redeploys', function () {
     const after = footprint(red.pid);
     assertFlat(before, after);
     await red.deploy([TAB]);
-    assert.deepEqual([promiscuity(left.a), promiscuity(right.a), ours().length], [0, 0, 0]);
+    assert.deepEqual([promiscuity(left.a), promiscuity(right.a), packetSockets().length], [0, 0, 0]);
   });
 
   it('redeploys of an xdp node under traffic leave no program behind', async function () {

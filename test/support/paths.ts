@@ -13,3 +13,6 @@ export const fixture = (...path: string[]): string => join(root, 'test', ...path
 export const cache = (...path: string[]): string => join(root, '.cache', ...path);
 /** The same for one runtime alone: a suite runs under several beside each other. */
 export const runtimeCache = (folder: string): string => cache(folder, process.env['NETRING_TEST_RUNTIME'] ?? 'unknown');
+
+/** Whether the suite runs under the runtime that tests everything; others confirm what could be another under them. */
+export const isFirstRuntime = process.env['NETRING_TEST_FIRST'] === 'true';

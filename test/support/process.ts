@@ -104,16 +104,19 @@ export class Child {
 }
 
 /**
- * CPU of this process while it only waits, in percent of one: the least of up to three waits of `ms`. The collection of what
- * earlier tests have left may fall into one of them; what spins, spins in each.
+ * CPU of this process while it only waits, in percent of one: the least of up to three waits of `ms`. The collection of what earlier tests have left may fall
+ * into one of them; what spins, spins in each. A spin that ends is told as well: more than a quarter is no collection.
  */
 export async function idleCpu(ms: number, wait: (ms: number) => Promise<unknown> = sleep): Promise<number> {
+  (globalThis as { gc?: () => void }).gc?.();
   let least = Infinity;
   for (let round = 0; round < 3 && least > 1; round++) {
     const before = process.cpuUsage();
     await wait(ms);
     const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, (user + system) / 10 / ms);
+    const percent = (user + system) / 10 / ms;
+    if (percent > 25) return percent;
+    least = Math.min(least, percent);
   }
   return least;
 }

@@ -187,6 +187,18 @@ describe('filters: compiler', () => {
       });
     });
 
+    it('a list is short whatever else is known of the packet', () => {
+      const list = (term: (index: number) => string): string => Array.from({ length: 650 }, (_, index) => term(index)).join(' or ');
+      for (const [test, opposite] of [
+        ['ip[6:2] & 0x4000 != 0', 'ip[6:2] & 0x4000 = 0'],
+        ['ip[8] > 1', 'ip[8] <= 1'],
+      ]) {
+        const other = list((index) => `(${opposite} and src host 10.2.${index >> 8}.${index & 255})`);
+        const program = compileFilter(`${test} and (${list((index) => `dst port ${index + 1}`)}) and not (${other})`);
+        assert.ok(program.length < 750, `${program.length} instructions`);
+      }
+    });
+
     it('says the same of a list as of its members, however long it is and whatever is known', () => {
       const count = 60;
       const frame = Buffer.alloc(60);
