@@ -25,7 +25,8 @@ const PACKETS_PER_TURN = 4096;
  * ring, and what the queue has no room for is dropped and counted. Open, it keeps the process alive (see `unref`).
  *
  * Which to use: an `AsyncCapture` leaves what is not read in the kernel's ring and hands out batches, at a fraction of the cost. A channel is for
- * programs that think in packets, and for those whose event loop may be busy for longer than the ring lasts.
+ * programs that think in packets, and for those whose event loop may be busy for longer than the ring lasts. At full rate `recv` and then `tryRecv` until
+ * it gives null take a fifth less than `for await`, which makes a promise for every packet.
  *
  * A packet's `data` is valid for ever. Packets that came together share memory, up to 8 KiB where they come few at a time and 128 KiB (or a longer
  * frame) under load: copy what you keep few of many of.

@@ -1,6 +1,6 @@
 /** What is known on the way to a block: the outcomes of the tests on it. */
 import { type Graph } from './graph';
-import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_X } from './opcodes';
+import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET, BPF_X } from './opcodes';
 
 /** How many steps back are looked at: enough for what people write, and a bound for what machines do. */
 const MEMORY = 64;
@@ -128,8 +128,8 @@ export class Facts {
   }
 
   /**
-   * From `fact` to where the way passes the test of `latest`, if that tells what its value is; else to the next one about another value. (Other facts so
-   * far away decide little, and make the ways long.)
+   * From `fact` to where the way passes the test of `latest`, if that tells what its value or a bit of it is; else to the next one about another value.
+   * (Bounds so far away decide little, and make the ways long.)
    */
   #far(fact: number, latest: number): number {
     const depth = this.#depth;
@@ -139,7 +139,8 @@ export class Facts {
       const far = this.#jump[at] as number;
       at = (depth[far] as number) >= wanted ? far : (this.#before[at] as number);
     }
-    return at >> 1 === latest >> 1 && this.isEquality(at) ? at : (this.#other[fact] as number);
+    const tells = this.isEquality(at) || this.graph.relation[at >> 1] === BPF_JSET;
+    return at >> 1 === latest >> 1 && tells ? at : (this.#other[fact] as number);
   }
 
   /** What two ways have in common: the part before they parted. */
