@@ -187,11 +187,12 @@ export class Editor {
     await this.page.waitForFunction(`document.querySelector('#node-input-${property}').value === '${name}'`);
   }
 
-  /** Presses Deploy. Resolves when the runtime has taken the flows. */
+  /** Presses Deploy. Resolves when the runtime has taken the flows, and the editor its answer: until then it covers what could be changed. */
   async deploy(): Promise<void> {
     const answer = this.page.waitForResponse((response) => response.url().endsWith('/flows') && response.request().method() === 'POST');
-    await this.page.click('#red-ui-header-button-deploy');
+    await Promise.all([answer, this.page.click('#red-ui-header-button-deploy:not(.disabled)')]);
     assert.equal((await answer).status(), 200);
+    await this.page.waitForFunction('!$("#red-ui-editor-shade").is(":visible") && !RED.nodes.dirty()');
   }
 
   status(id: string): Locator {

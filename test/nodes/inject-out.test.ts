@@ -177,9 +177,10 @@ describe('inject-out', () => {
       await flow.accepted({ payload: numbered(1500) });
       const arrivals = await times(witness, 1500);
       assert.ok(Math.abs(arrivals.at(-1)! - 749.5) < 75, `1500 frames at 2000 a second took ${arrivals.at(-1)} ms`);
-      // Ahead of an even stream from the first frame on: never more than a millisecond's worth, and what a timer's start takes.
-      const ahead = Math.max(...arrivals.map((time, i) => i * 0.5 - time));
-      assert.ok(ahead < 2, `${ahead} ms ahead`);
+      // Ahead of an even stream: never more than a millisecond's worth, and what a timer's start takes. On a busy machine the first frame is late itself.
+      const late = arrivals.map((time, i) => time - i * 0.5).sort((a, b) => a - b);
+      const usual = late[late.length >> 1]!;
+      assert.ok(usual - late[0]! < 2, `${usual - late[0]!} ms ahead`);
     });
 
     it('bits per second, over several messages', async () => {
