@@ -190,7 +190,11 @@ export class Editor {
   /** Presses Deploy. Resolves when the runtime has taken the flows, and the editor its answer: until then it covers what could be changed. */
   async deploy(): Promise<void> {
     const answer = this.page.waitForResponse((response) => response.url().endsWith('/flows') && response.request().method() === 'POST');
-    await Promise.all([answer, this.page.click('#red-ui-header-button-deploy:not(.disabled)')]);
+    const deployed = Promise.all([answer, this.page.click('#red-ui-header-button-deploy:not(.disabled)')]);
+    await deployed.catch(async (error: unknown) => {
+      const said = await this.page.locator('.red-ui-notification:visible').allInnerTexts();
+      throw new Error(`nothing was deployed; the editor says ${JSON.stringify(said)}`, { cause: error });
+    });
     assert.equal((await answer).status(), 200);
     await this.page.waitForFunction('!$("#red-ui-editor-shade").is(":visible") && !RED.nodes.dirty()');
   }
