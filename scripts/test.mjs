@@ -5,7 +5,6 @@
  * npm test -- native                      the tests of the native core
  */
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { build, compileTests } from './lib/build.mjs';
 import { runSuite } from './lib/mocha.mjs';
@@ -17,9 +16,6 @@ import { Problem, main, root, runIdle } from './lib/run.mjs';
 import { DEFAULT_RUNTIME, installRuntimes, plan, suites } from './lib/suites.mjs';
 import { installPrograms } from './lib/system.mjs';
 import { Tally, seconds } from './lib/tally.mjs';
-
-/** Suites that run beside each other. Each takes 0.3 to 0.4 of a processor, but with three at a time on two processors browsers missed their times. */
-const BESIDE = Math.max(2, availableParallelism());
 
 const tally = new Tally();
 
@@ -49,8 +45,8 @@ async function everything() {
   await meanwhile;
   await nativeTests();
   await inTurn(quiet);
-  // What they print is held back until they end: it would be mixed up.
-  await inParallel(beside, ({ suite, runtime }) => oneSuite(suite, runtime, { capture: true }), BESIDE);
+  // As many as there are processors: with three on two, browsers missed their times. What they print is held back until they end: it would be mixed up.
+  await inParallel(beside, ({ suite, runtime }) => oneSuite(suite, runtime, { capture: true }));
 }
 
 async function inTurn(entries) {

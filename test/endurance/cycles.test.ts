@@ -1,18 +1,11 @@
 /** What thousands of opens and closes leave behind. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { Lab, promiscuity, xdpProgram } from '../support/lab';
+import { Lab, packetSockets, promiscuity, xdpProgram } from '../support/lab';
 import { isFirstRuntime } from '../support/paths';
-import { footprint, type Footprint } from '../support/process';
+import { collectGarbage, type Footprint, footprint, ringMappings } from '../support/process';
 import { needsXdp } from '../support/skip';
-
-/** Packet sockets of this network namespace. */
-const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
-
-/** Rings that are mapped into this process. */
-const ringMappings = (): number => readFileSync('/proc/self/maps', 'utf8').split('socket:[').length - 1;
 
 /** Each of the scripts to its end in a thread: the kernel waits for RCU grace periods in bind, attach and close, 10 to 20 ms each, which threads share. */
 async function inThreads(scripts: readonly string[]): Promise<void> {
@@ -26,7 +19,7 @@ async function inThreads(scripts: readonly string[]): Promise<void> {
 }
 
 async function settled(): Promise<Footprint> {
-  (globalThis as { gc?: () => void }).gc?.();
+  collectGarbage();
   await sleep(200);
   return footprint();
 }
@@ -64,7 +57,7 @@ describe('opens and closes leave descriptors, mappings and memory flat', functio
     const before = await settled();
     await cycle(captures / 10 - 20);
     assertFlat(before, await settled(), { mappings: 40, rssMiB: 40 });
-    assert.deepEqual([ringMappings(), sockets(), promiscuity(a)], [0, 0, 0]);
+    assert.deepEqual([ringMappings(), packetSockets().length, promiscuity(a)], [0, 0, 0]);
   });
 
   const xdpSockets = isFirstRuntime ? 500 : 100;

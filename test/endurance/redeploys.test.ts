@@ -1,21 +1,14 @@
 /** What redeploys leave behind in the real Node-RED. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { BridgeLab, SERVER } from '../support/bridge-lab';
 import { func, node, TAB } from '../support/flows';
-import { Lab, promiscuity, xdpProgram } from '../support/lab';
+import { Lab, packetSockets, promiscuity, xdpProgram } from '../support/lab';
 import { NodeRed, type FlowNode } from '../support/node-red';
 import { isFirstRuntime } from '../support/paths';
 import { footprint, type Footprint } from '../support/process';
 import { needsXdp } from '../support/skip';
 import { until } from '../support/wait';
 import { flood } from '../support/witness';
-
-/** Inodes of the packet sockets in this namespace. */
-function packetSockets(): string[] {
-  const [, ...lines] = readFileSync('/proc/net/packet', 'utf8').trim().split('\n');
-  return lines.map((line) => line.trim().split(/\s+/).at(-1)!);
-}
 
 function assertFlat(before: Footprint, after: Footprint): void {
   const found = JSON.stringify({ before, after });

@@ -1,23 +1,13 @@
 /** Expressions as filters of the nodes: in their properties, and in msg.action = 'filter'. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PacketBatch } from '../../src/batches/batch';
 import { BridgeLab } from '../support/bridge-lab';
-import { xdpProgram } from '../support/lab';
+import { packetSockets, xdpProgram } from '../support/lab';
 import { needsXdp } from '../support/skip';
 import { until } from '../support/wait';
 import { numberedFrame, probe, sendFrames, Witness } from '../support/witness';
 import { load, request, useFlows, type Seen, type TestFlow } from './flow';
-
-/** Sockets of the packet family, by inode: a ring that is opened anew has another one. */
-const packetSockets = (): string[] =>
-  readFileSync('/proc/net/packet', 'utf8')
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/).at(-1) ?? '')
-    .sort();
 
 const bytesOf = (messages: readonly Seen[]): Buffer[] =>
   messages.flatMap(({ payload }) => (payload as PacketBatch).toArray().map(({ data }) => data));

@@ -152,6 +152,12 @@ export const linkExists = (name: string, namespace?: number): boolean => links(n
 export const carrier = (name: string, namespace?: number): boolean => link(name, namespace).flags.includes('LOWER_UP');
 /** How many sockets and users hold the interface promiscuous. */
 export const promiscuity = (name: string, namespace?: number): number => link(name, namespace).promiscuity;
+/** Inodes of the packet sockets in this process's network namespace, in order: a ring that is opened anew has another one. */
+export function packetSockets(): string[] {
+  const [, ...lines] = readFileSync('/proc/net/packet', 'utf8').trim().split('\n');
+  return lines.map((line) => line.trim().split(/\s+/).at(-1)!).sort();
+}
+
 /** Id of the XDP program on an interface. */
 export const xdpProgram = (name: string, namespace?: number): number | undefined => {
   const { xdp } = link(name, namespace);

@@ -3,8 +3,8 @@ import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { root } from './paths';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { root } from './paths';
 import { within } from './wait';
 
 export interface RunOptions {
@@ -103,12 +103,18 @@ export class Child {
   }
 }
 
+/** Rings that are mapped into this process. */
+export const ringMappings = (): number => readFileSync('/proc/self/maps', 'utf8').split('socket:[').length - 1;
+
+/** All that can be, by the `gc` that mocha's process has. */
+export const collectGarbage = (): void => (globalThis as { gc?: () => void }).gc?.();
+
 /**
  * CPU of this process while it only waits, in percent of one: the least of up to three waits of `ms`. The collection of what earlier tests have left may fall
  * into one of them; what spins, spins in each. A spin that ends is told as well: more than a quarter is no collection.
  */
 export async function idleCpu(ms: number, wait: (ms: number) => Promise<unknown> = sleep): Promise<number> {
-  (globalThis as { gc?: () => void }).gc?.();
+  collectGarbage();
   let least = Infinity;
   for (let round = 0; round < 3 && least > 1; round++) {
     const before = process.cpuUsage();

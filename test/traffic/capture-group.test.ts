@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   captureGroup,
@@ -11,15 +10,12 @@ import {
   type PacketBatch,
 } from '@netring/node-red';
 import { BpfPins, byteAt, onlyEtherType } from '../support/ebpf';
-import { Lab, promiscuity, type Wire } from '../support/lab';
-import { footprint } from '../support/process';
+import { Lab, packetSockets, promiscuity, type Wire } from '../support/lab';
+import { collectGarbage, footprint } from '../support/process';
 import { needsEbpf } from '../support/skip';
 import { until } from '../support/wait';
 import { CountingWitness, flood, sendFrames } from '../support/witness';
 import { asyncCapture, collect, frame, ONLY_88B6, SMALL } from './rx';
-
-/** Packet sockets of this network namespace. */
-const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
 
 /** A frame of an IPv4 UDP flow, with a number in its payload. */
 function udp(sourcePort: number, number = 0): Buffer {
@@ -39,7 +35,7 @@ describe('captureGroup', () => {
   beforeEach(async () => (wire = await lab.wire()));
   afterEach(async () => {
     await lab.close();
-    assert.equal(sockets(), 0, 'nothing is left open');
+    assert.equal(packetSockets().length, 0, 'nothing is left open');
   });
 
   const open = async (members: number, options: Partial<CaptureOptions> = {}): Promise<CaptureGroup> => {
@@ -54,7 +50,7 @@ describe('captureGroup', () => {
   it('FO-04 FO-08 a group of 4 shares flows out, each packet comes once, and a flow stays in order with its member', async () => {
     const group = await open(4);
     assert.deepEqual([group.size, group.interface, group.linkUp], [4, wire.a, true]);
-    assert.equal(sockets(), 4);
+    assert.equal(packetSockets().length, 4);
     const sent = Array.from({ length: 3000 }, (_, i) => udp(1000 + (i % 60), i));
     const batches = (async () => collect(group, sent.length))();
     await sendFrames(lab, wire.b, sent);
@@ -162,7 +158,7 @@ describe('captureGroup', () => {
     const waiting = assert.rejects(group.recv(), { kind: 'Io', code: 'ECANCELED' });
     const closing = group.close();
     await Promise.all([waiting, iterating, closing, group.close()]);
-    assert.equal(sockets(), 0);
+    assert.equal(packetSockets().length, 0);
     await assert.rejects(group.recv(), { code: 'ECANCELED' });
     await assert.rejects(group.setFilter(null), { code: 'ECANCELED' });
     assert.throws(() => group.tryRecv(), { code: 'ECANCELED' });
@@ -178,7 +174,7 @@ describe('captureGroup', () => {
       [kept] = await collect(group, 1);
     }
     assert.equal(promiscuity(wire.a), 0);
-    (globalThis as { gc?: () => void }).gc?.();
+    collectGarbage();
     assert.deepEqual(kept?.dataAt(0), udp(7, 7));
     await until(
       () => footprint().descriptors === before.descriptors && footprint().threads === before.threads,
@@ -405,7 +401,7 @@ describe('captureGroup', () => {
       { kind: 'SockOpt', option: 'PACKET_FANOUT', code: 'EINVAL', hint: /another fanoutGroup/ },
     );
     for (const members of [0, -1, 1.5, 257, NaN]) await rejects(members, {}, RangeError);
-    assert.equal(sockets(), 1);
+    assert.equal(packetSockets().length, 1);
     await member.close();
   });
 
@@ -418,7 +414,7 @@ describe('captureGroup', () => {
     await killed.says('open');
     assert.equal(promiscuity(wire.a), 3);
     await killed.stop('SIGKILL');
-    await until(() => sockets() === 0 && promiscuity(wire.a) === 0, 3000, 'the sockets are closed');
+    await until(() => packetSockets().length === 0 && promiscuity(wire.a) === 0, 3000, 'the sockets are closed');
   });
 
   it('a thread that dies is an error event and the end of reading, never silence', async () => {

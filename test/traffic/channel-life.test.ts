@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ChannelCapture, type CaptureOptions } from '@netring/node-red';
-import { Lab, promiscuity, type Wire } from '../support/lab';
+import { Lab, packetSockets, promiscuity, type Wire } from '../support/lab';
 import { footprint, idleCpu, threadNames } from '../support/process';
 import { until, within } from '../support/wait';
 import { flood, numberedFrame, probe } from '../support/witness';
 import { SMALL } from './rx';
-
-/** Packet sockets of this network namespace. */
-const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
 
 describe('the life of a channel', () => {
   const lab = new Lab();
@@ -43,7 +39,7 @@ describe('the life of a channel', () => {
     const after = footprint();
     assert.equal(after.threads, before.threads);
     assert.equal(after.descriptors, before.descriptors);
-    assert.equal(sockets(), 0);
+    assert.equal(packetSockets().length, 0);
     assert.equal(promiscuity(wire.a), 0);
   });
 
@@ -129,7 +125,7 @@ describe('the life of a channel', () => {
     const sender = lab.start(probe(), ['flood', wire.b, '100000000', '64', '20000']);
     await sender.says('ready');
     const { threads } = footprint();
-    const others = sockets();
+    const others = packetSockets().length;
     for (let round = 0; round < 5; round++) {
       const worker = new Worker(
         `const {ChannelCapture}=require('@netring/node-red'); const {parentPort}=require('worker_threads');
@@ -141,7 +137,7 @@ describe('the life of a channel', () => {
       );
       await within(new Promise((resolve) => worker.once('message', resolve)), 5000, 'a packet in the worker');
       await within(worker.terminate(), 5000, 'the end of the worker');
-      assert.equal(sockets(), others);
+      assert.equal(packetSockets().length, others);
       assert.equal(promiscuity(wire.a), 0);
     }
     await until(() => footprint().threads <= threads, 3000, 'the threads have ended');
@@ -163,7 +159,7 @@ describe('the life of a channel', () => {
       );
       worker.on('error', () => undefined);
       await within(new Promise((resolve) => worker.on('exit', resolve)), 5000, `the end of the worker with ${ending}`);
-      assert.equal(sockets(), 0);
+      assert.equal(packetSockets().length, 0);
     }
   });
 

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Capture, type CaptureOptions } from '@netring/node-red';
-import { Lab } from '../support/lab';
+import { Lab, packetSockets } from '../support/lab';
 import { footprint, idleCpu } from '../support/process';
 import { until } from '../support/wait';
 import { flood, numberedFrame, sendFrames, Witness } from '../support/witness';
@@ -187,7 +186,6 @@ describe('latency immediate', () => {
     // Each waits for grace periods of RCU, 100 ms and more on a busy machine.
     this.timeout(60_000);
     const wire = await lab.wire();
-    const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
     const cycle = (): void =>
       Capture.builder({ ...SMALL, ...IMMEDIATE, interface: wire.a, blockSize: 65536, blockCount: 2 })
         .build()
@@ -209,7 +207,7 @@ describe('latency immediate', () => {
     await sendFrames(lab, wire.b, [frame('x')]);
     assert.deepEqual(await message, [1]);
     await worker.terminate();
-    await until(() => sockets() === 0, 5000, 'no socket');
+    await until(() => packetSockets().length === 0, 5000, 'no socket');
     const after = footprint();
     assert.equal(after.descriptors, before.descriptors);
     assert.ok(after.mappings <= before.mappings + 40, `${before.mappings} -> ${after.mappings} mappings`);

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Capture, type PacketBatch } from '@netring/node-red';
-import { Lab, promiscuity, type Wire } from '../support/lab';
-import { footprint } from '../support/process';
+import { Lab, packetSockets, promiscuity, type Wire } from '../support/lab';
+import { collectGarbage, footprint, ringMappings } from '../support/process';
 import { flood, probe, sendFrames } from '../support/witness';
 import { until, within } from '../support/wait';
 import { asyncCapture, collect, frame, SMALL } from './rx';
-
-const collectGarbage = (): void => (globalThis as { gc?: () => void }).gc?.();
-/** Packet sockets of this network namespace. */
-const sockets = (): number => readFileSync('/proc/net/packet', 'utf8').trim().split('\n').length - 1;
-
-/** Rings that are mapped into this process. */
-const ringMappings = (): number => readFileSync('/proc/self/maps', 'utf8').split('socket:[').length - 1;
 
 describe('lifetimes', () => {
   const lab = new Lab();
@@ -33,17 +25,17 @@ describe('lifetimes', () => {
     }
     assert.equal(footprint().descriptors, before.descriptors);
     assert.equal(ringMappings(), 1);
-    assert.equal(sockets(), 1);
+    assert.equal(packetSockets().length, 1);
   });
 
   it('RX-19 a capture that nobody holds any more is collected', async () => {
-    const before = sockets();
+    const before = packetSockets().length;
     for (let i = 0; i < 20; i++) new Capture({ interface: wire.a, ...SMALL });
-    assert.ok(sockets() > before);
+    assert.ok(packetSockets().length > before);
     await until(
       () => {
         collectGarbage();
-        return sockets() === before;
+        return packetSockets().length === before;
       },
       5000,
       'the sockets are closed',
@@ -68,7 +60,7 @@ describe('lifetimes', () => {
       await sendFrames(lab, wire.b, [frame('to the worker')]);
       await until(() => heard.includes('batch'), 5000, 'the worker has a batch');
       await within(worker.terminate(), 5000, 'the end of the worker');
-      assert.equal(sockets(), 0);
+      assert.equal(packetSockets().length, 0);
       assert.equal(promiscuity(wire.a), 0);
     }
   });
@@ -82,7 +74,7 @@ describe('lifetimes', () => {
     await within(new Promise((resolve) => worker.once('message', resolve)), 5000, 'the worker has opened');
     await sleep(100);
     await within(worker.terminate(), 2000, 'the end of the worker');
-    assert.equal(sockets(), 0);
+    assert.equal(packetSockets().length, 0);
   });
 
   it('RX-19 a worker that ends by itself after close, and one that throws, end cleanly', async () => {
@@ -94,7 +86,7 @@ describe('lifetimes', () => {
       );
       worker.on('error', () => undefined);
       await within(new Promise((resolve) => worker.on('exit', resolve)), 5000, `the end of the worker with ${ending}`);
-      assert.equal(sockets(), 0);
+      assert.equal(packetSockets().length, 0);
     }
   });
 

@@ -68,6 +68,22 @@ function sameVerdict(expression: string, ours: readonly BpfInsn[] | null, optimi
   return true;
 }
 
+/** Ours and the programs of tcpdump that it has not optimized say the same of every sample; most tell some frames apart. */
+function assertSame(
+  expressions: readonly string[],
+  target: 'socket' | 'file',
+  plain: readonly Verdict[],
+  samples: readonly Sample[],
+): void {
+  const total = tally();
+  expressions.forEach((expression, index) => {
+    const [ours, first] = [compiled(expression, target), plain[index] as Verdict];
+    if (sameVerdict(expression, ours, first, first)) compare(total, expression, ours ?? [], [first.program ?? []], samples);
+  });
+  assert.deepEqual(total.differences.slice(0, 5), []);
+  assert.ok(total.decisive.size > expressions.length / 2, `${total.decisive.size} of ${expressions.length} tell frames apart`);
+}
+
 describe('filters, judged by tcpdump', function () {
   this.timeout(120_000);
 
@@ -113,13 +129,7 @@ describe('filters, judged by tcpdump', function () {
     const samples = packets(random, 1500);
     // Its optimizer forgets what has been stored when it swaps two tests (libpcap 1.10), so that it is no judge here.
     const plain = await judge(expressions, '-O', '-i', 'lo');
-    const total = tally();
-    expressions.forEach((expression, index) => {
-      const [ours, first] = [compiled(expression, 'socket'), plain[index] as Verdict];
-      if (sameVerdict(expression, ours, first, first)) compare(total, expression, ours ?? [], [first.program ?? []], samples);
-    });
-    assert.deepEqual(total.differences.slice(0, 5), []);
-    assert.ok(total.decisive.size > expressions.length / 2, `${total.decisive.size} of ${expressions.length} tell frames apart`);
+    assertSame(expressions, 'socket', plain, samples);
   });
 
   it('mean the same as long lists, on the way through which most is known', async () => {
@@ -128,13 +138,7 @@ describe('filters, judged by tcpdump', function () {
     const samples = packets(random, 3000).map(({ frame, context }) => ({ frame, context: { ...context, vlan: null } }));
     // Its optimizer takes seconds for some of them.
     const plain = await judge(expressions, '-O', '-y', 'EN10MB');
-    const total = tally();
-    expressions.forEach((expression, index) => {
-      const [ours, first] = [compiled(expression, 'file'), plain[index] as Verdict];
-      if (sameVerdict(expression, ours, first, first)) compare(total, expression, ours ?? [], [first.program ?? []], samples);
-    });
-    assert.deepEqual(total.differences.slice(0, 5), []);
-    assert.ok(total.decisive.size > expressions.length / 2, `${total.decisive.size} of ${expressions.length} tell frames apart`);
+    assertSame(expressions, 'file', plain, samples);
   });
 
   it('mean the same on a link of raw IP', async () => {
