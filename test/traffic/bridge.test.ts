@@ -252,6 +252,11 @@ describe('Bridge', () => {
 
   it('BR-10 kill -9 leaves nothing behind', async () => {
     await lab.wires();
+    // One port as it comes, one that is not.
+    output('ethtool', ['-K', lab.right.a, 'gro', 'off', 'tx', 'off']);
+    const offloads = (): string[] => [lab.left.a, lab.right.a].map((name) => output('ethtool', ['-k', name]));
+    const before = offloads();
+    assert.match(before[1]!, /^tx-checksumming: off$/m);
     const script = `
       const { Bridge } = require('@netring/node-red');
       Bridge.builder({ profile: 'balanced', interfaceA: ${JSON.stringify(lab.left.a)}, interfaceB: ${JSON.stringify(lab.right.a)} }).build().start();
@@ -261,6 +266,7 @@ describe('Bridge', () => {
     assert.deepEqual([promiscuity(lab.left.a), promiscuity(lab.right.a)], [1, 1]);
     await child.stop('SIGKILL');
     await until(() => promiscuity(lab.left.a) === 0 && promiscuity(lab.right.a) === 0, 5000, 'promiscuity back to 0');
+    assert.deepEqual(offloads(), before);
     assert.ok(linkExists(lab.left.a) && linkExists(lab.right.a));
   });
 

@@ -1,4 +1,7 @@
-// The sending side of a bridge's direction: up to a batch of frames, handed to the kernel in as few calls as possible.
+// The sending side of a bridge's direction: up to a batch of frames, handed to the kernel in as few calls as possible,
+// by sendmmsg straight out of the receive slots. A TX ring is slower, without the copy into its slots that a bridge
+// would have to make besides (`npm run bench -- tx`, both in C, Linux 6.18: 64 bytes 1639 ns a frame, sendmmsg 1469,
+// send 1988; 1500 bytes 1768, 1659 and 2198).
 #ifndef NETRING_CORE_BRIDGE_TRANSMITTER_H_
 #define NETRING_CORE_BRIDGE_TRANSMITTER_H_
 
