@@ -155,16 +155,12 @@ describe('the panels in a real browser', function () {
       await editor.ask(`RED.nodes.node('${capture}').interface = ''`);
       await editor.edit(capture);
       await page.locator('#netring-interface + .red-ui-typedInput-container .red-ui-typedInput-option-trigger').click();
-      const menu = page.locator('.red-ui-typedInput-options:visible');
-      await menu.waitFor();
-      assert.equal(await menu.locator('a').count(), 1, 'the invitation to choose, and nothing to choose from');
+      assert.equal(await (await editor.menu()).count(), 1, 'the invitation to choose, and nothing to choose from');
       await arrive();
-      await menu
-        .locator('a')
-        .filter({ hasText: `${wire.b} · up` })
-        .click();
+      const entries = await editor.menu(`${wire.b} · up`);
+      await entries.filter({ hasText: `${wire.b} · up` }).click();
       assert.equal(await editor.field('interface').inputValue(), wire.b);
-      await menu.waitFor({ state: 'detached' });
+      await entries.first().waitFor({ state: 'detached' });
       await editor.done();
       assert.equal(await editor.property(capture, 'interface'), wire.b);
     }));

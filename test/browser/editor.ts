@@ -162,7 +162,7 @@ export class Editor {
   /** Chooses how the interface is given. */
   async pickType(label: string): Promise<void> {
     await this.page.locator('.netring-panel .red-ui-typedInput-type-select').click();
-    const entry = this.page.locator('.red-ui-typedInput-options:visible a').filter({ hasText: label });
+    const entry = (await this.menu()).filter({ hasText: label });
     // A list of interfaces that arrives while the button is down opens the menu anew.
     const picked = async (): Promise<boolean> => {
       await entry.click();
@@ -177,8 +177,17 @@ export class Editor {
   /** The entries of the interface list, which it leaves open; resolves once they have come. */
   async openInterfaceList(property = 'interface'): Promise<Locator> {
     await this.page.locator(`#netring-${property} + .red-ui-typedInput-container .red-ui-typedInput-option-trigger`).click();
+    return this.menu(' · ');
+  }
+
+  /**
+   * The entries of the menu that is open, once one of them has the text and the menu stands: while it slides open, an entry that is pressed may be
+   * another one by the time that the button is let go, and nothing is chosen.
+   */
+  async menu(text = ''): Promise<Locator> {
     const entries = this.page.locator('.red-ui-typedInput-options:visible a');
-    await entries.filter({ hasText: ' · ' }).first().waitFor();
+    await entries.filter({ hasText: text }).first().waitFor();
+    await this.page.waitForFunction('!$(".red-ui-typedInput-options").is(":animated")');
     return entries;
   }
 

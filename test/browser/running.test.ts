@@ -21,7 +21,10 @@ describe('a flow drawn with the mouse', function () {
     editor = await openEditor(lab, red);
   });
   after(() => lab.close());
-  afterEach(() => assert.deepEqual(editor.problems, []));
+  afterEach(async () => {
+    await editor.leave();
+    assert.deepEqual(editor.problems.splice(0), []);
+  });
 
   it('injects and captures: statuses count packets, the sidebar shows a batch, a witness sees the frames', async () => {
     const witness = await Witness.open(lab, wire.b);
