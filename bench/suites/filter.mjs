@@ -1,10 +1,19 @@
 /** Filter expressions: how long one takes to compile, and how many frames a second the interpreter judges. No network. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { median, table } from '../lib/table.mjs';
 
 const { compileFilter, filterMatches } = createRequire(import.meta.url)('../../dist/src/index.js');
 
 const ROUNDS = 7;
+const FRESH = fileURLToPath(new URL('../filters/fresh.mjs', import.meta.url));
+const FRESH_ROUNDS = 5;
+/** What libpcap gets for an expression: for some of the longest it takes minutes. */
+const PEER_MS = 2000;
 const LONG = Array.from({ length: 1000 }, (_, index) => `10.${index >> 8}.${index & 255}.1`).join(' or ');
 
 const EXPRESSIONS = [
@@ -104,6 +113,18 @@ function longest(expressions) {
   return expressions.map((expression) => ({ expression, instructions: compiled(expression), ...compileTime(expression, 60) }));
 }
 
+/** The same where nothing is warm, in a process of its own, and what `tcpdump -ddd` takes from its start to its end: null where it does not get there. In ms. */
+function besides({ expression, instructions }, folder) {
+  const file = join(folder, 'expression');
+  writeFileSync(file, expression);
+  const fresh = Array.from({ length: FRESH_ROUNDS }, () => Number(execFileSync(process.execPath, [FRESH, file], { encoding: 'utf8' })));
+  if (instructions === null) return { fresh: median(fresh), peer: null };
+  const from = process.hrtime.bigint();
+  const { error, status } = spawnSync('tcpdump', ['-ddd', '-y', 'EN10MB', '-F', file], { stdio: 'ignore', timeout: PEER_MS });
+  const peer = Number(process.hrtime.bigint() - from) / 1e6;
+  return { fresh: median(fresh), peer: error === undefined && status === 0 ? peer : null };
+}
+
 /** Million frames a second, the median of some rounds of 100 ms and more. */
 function matchRate(program, samples) {
   const rates = [];
@@ -130,7 +151,13 @@ export const filter = {
       const program = compileFilter(expression);
       return { expression, instructions: program.length, ...time, ...matchRate(program, samples) };
     });
-    const long = longest([...LONGEST, ...REFUSED]);
+    const folder = mkdtempSync(join(tmpdir(), 'netring-bench-'));
+    let long;
+    try {
+      long = longest([...LONGEST, ...REFUSED]).map((result) => ({ ...result, ...besides(result, folder) }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
     const shown = (text) => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
     print(
       table(
@@ -147,12 +174,23 @@ export const filter = {
     );
     print(
       table(
-        ['longest expressions', 'characters', 'instructions', 'first, ms', 'median, ms', 'worst of 60, ms'],
-        long.map(({ expression, instructions, first, median: middle, worst }) => [
+        [
+          'longest expressions',
+          'characters',
+          'instructions',
+          'first, ms',
+          'median, ms',
+          'worst of 60, ms',
+          'fresh process, ms',
+          'tcpdump, ms',
+        ],
+        long.map(({ expression, instructions, first, median: middle, worst, fresh, peer }) => [
           shown(expression),
           `${expression.length}`,
           instructions === null ? 'refused' : `${instructions}`,
           ...[first, middle, worst].map((time) => (time / 1e3).toFixed(1)),
+          fresh.toFixed(1),
+          peer?.toFixed(0) ?? '-',
         ]),
       ),
     );
