@@ -40,17 +40,21 @@ async function everything() {
     return console.log('\nThe other suites need a build that works.');
   }
   await tally.check('the prebuilt binary asks no more of a system than Node.js 20 does', () => makePrebuilt());
-  const { first, quiet, beside } = plan();
+  const { first, quiet, beside, extra } = plan();
   await inTurn(first);
   await meanwhile;
   await nativeTests();
   await inTurn(quiet);
-  // As many as there are processors: with three on two, browsers missed their times. What they print is held back until they end: it would be mixed up.
-  await inParallel(beside, ({ suite, runtime }) => oneSuite(suite, runtime, { capture: true }));
+  // Not more at a time: with three that work on two processors, browsers missed their times. What suites print is held back until they end: it would be
+  // mixed up.
+  await Promise.all([
+    inParallel(beside, ({ suite, runtime }) => oneSuite(suite, runtime, { capture: true })),
+    inTurn(extra, { capture: true }),
+  ]);
 }
 
-async function inTurn(entries) {
-  for (const { suite, runtime } of entries) await oneSuite(suite, runtime);
+async function inTurn(entries, options) {
+  for (const { suite, runtime } of entries) await oneSuite(suite, runtime, options);
 }
 
 async function oneSuite(suite, runtime, options) {

@@ -20,8 +20,8 @@ export const DEFAULT_RUNTIME = 'node20-nodered4';
 /**
  * Suites are the folders of test/ with *.test.ts in them, in this order, then by name. `needs` are programs without which a suite is skipped;
  * `exit`: Node-RED leaves timers behind, so mocha has to end the process. Elsewhere a process that does not end by itself has leaked a handle.
- * `beside`: it waits more than it works, and may run while others do; those that take longest stand first. `quiet`: it measures memory or time, and
- * has the machine to itself.
+ * `beside`: it waits more than it works, and may run while others do, as many at a time as there are processors; those that take longest stand first.
+ * `extra`: it is one more than these, because it waits for the kernel nearly all the time, or comes when the browsers are done. `quiet`: it measures memory or time, and has the machine to itself.
  */
 const SUITES = {
   unit: {},
@@ -30,10 +30,10 @@ const SUITES = {
   // It packs, which builds: what the others load is written anew.
   package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
   runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, quiet: true },
-  endurance: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'ping'], exit: true, beside: true },
+  endurance: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'ping'], exit: true, extra: true },
   browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
   nodes: { needs: ['ip', 'setpriv', 'cc'], exit: true, beside: true },
-  start: { needs: ['setpriv'], exit: true, beside: true },
+  start: { needs: ['setpriv'], exit: true, extra: true },
   examples: { needs: ['ip', 'setpriv', 'cc', 'tshark'], exit: true, beside: true },
 };
 
@@ -45,25 +45,20 @@ export function suites() {
   return [...known.filter((name) => present.includes(name)), ...present.filter((name) => !known.includes(name)).sort()];
 }
 
-export const suite = (name) => ({ needs: [], exit: false, beside: false, quiet: false, ...SUITES[name] });
+export const suite = (name) => ({ needs: [], exit: false, beside: false, extra: false, quiet: false, ...SUITES[name] });
 
 /**
  * Every pair of suite and runtime that `npm test` runs: the `first` one after the other while the processors' spare time goes to something else, then
- * the `quiet`, then those that run `beside` each other.
+ * the `quiet`, then those that run `beside` each other, and the `extra` one after the other meanwhile.
  */
 export function plan() {
-  const all = suites().flatMap((name) =>
-    Object.entries(RUNTIMES)
-      .filter(([, { suites: only }]) => only === null || only.includes(name))
-      .map(([runtime]) => ({ suite: name, runtime })),
-  );
-  const beside = (entry) => suite(entry.suite).beside;
-  const quiet = (entry) => suite(entry.suite).quiet;
-  return {
-    first: all.filter((entry) => !beside(entry) && !quiet(entry)),
-    quiet: all.filter(quiet),
-    beside: all.filter(beside),
-  };
+  const steps = { first: [], quiet: [], beside: [], extra: [] };
+  for (const name of suites()) {
+    const step = ['quiet', 'beside', 'extra'].find((key) => suite(name)[key]) ?? 'first';
+    for (const [runtime, { suites: only }] of Object.entries(RUNTIMES))
+      if (only === null || only.includes(name)) steps[step].push({ suite: name, runtime });
+  }
+  return steps;
 }
 
 /** The Node.js binary and the environment of a runtime, installed if need be; or `{ obstacle }`. */
