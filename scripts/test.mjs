@@ -31,19 +31,19 @@ async function everything() {
     installRuntimes(),
   ]);
   // The suites wait more than they work: meanwhile the processors check and compile.
-  const meanwhile = Promise.all([
-    tally.check('formatters and linters find nothing', () => runIdle('lint.mjs')),
-    tally.check('the tests of the native core compile', () => runIdle('compile-native-tests.mjs')),
-  ]);
+  const linted = tally.check('formatters and linters find nothing', () => runIdle('lint.mjs'));
+  const nativeCompiled = tally.check('the tests of the native core compile', () => runIdle('compile-native-tests.mjs'));
   if (built.includes(false)) {
-    await meanwhile;
+    await Promise.all([linted, nativeCompiled]);
     return console.log('\nThe other suites need a build that works.');
   }
   await tally.check('the prebuilt binary asks no more of a system than Node.js 20 does', () => makePrebuilt());
-  const { first, quiet, beside, extra } = plan();
+  const { first, alone, quiet, beside, extra } = plan();
   await inTurn(first);
-  await meanwhile;
-  await nativeTests();
+  await nativeCompiled;
+  // The native core's load nothing that a suite could write.
+  await Promise.all([nativeTests(), inTurn(alone, { capture: true })]);
+  await linted;
   await inTurn(quiet);
   // Not more at a time: with three that work on two processors, browsers missed their times. What suites print is held back until they end: it would be
   // mixed up.
@@ -63,14 +63,17 @@ async function oneSuite(suite, runtime, options) {
   if (!options?.capture) console.log(`\n== ${where}`);
   const { output, ...result } = await runSuite(suite, runtime, options);
   tally.add(where, result);
-  const counts = `${result.passed} passed, ${result.failed.length} failed, ${result.skipped.length} skipped`;
-  console.log(`${output}== ${where}: ${counts} in ${seconds(start)} s`);
+  console.log(`${output}== ${where}: ${counts(result)} in ${seconds(start)} s`);
 }
 
 async function nativeTests(filter) {
-  console.log('\n== native core');
-  tally.add('native core', await runNativeTests(filter));
+  const start = performance.now();
+  const { output, ...result } = await runNativeTests(filter);
+  tally.add('native core', result);
+  console.log(`\n${output}== native core: ${counts(result)} in ${seconds(start)} s`);
 }
+
+const counts = ({ passed, failed, skipped }) => `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
 
 async function developing(argument, rest) {
   await ensurePackages();

@@ -41,9 +41,9 @@ export async function compileNativeTests() {
   for (const program of programs('')) await link(program);
 }
 
-/** Runs the programs whose name contains `filter`. Resolves to `{ passed, failed, skipped }`. */
+/** Runs the programs whose name contains `filter`. Resolves to `{ passed, failed, skipped, output }`. */
 export async function runNativeTests(filter = '') {
-  const result = { passed: 0, failed: [], skipped: [] };
+  const result = { passed: 0, failed: [], skipped: [], output: '' };
   const obstacle = which('g++') === null ? 'missing here: g++' : namespaceObstacle();
   if (obstacle !== null) return { ...result, skipped: [{ title: 'all of it', reason: obstacle }] };
   for (const program of programs(filter)) {
@@ -52,7 +52,7 @@ export async function runNativeTests(filter = '') {
       await runProgram(name, await link(program), result);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      console.log(error.message);
+      result.output += `${error.message}\n`;
       result.failed.push(`${name} does not compile`);
     }
   }
@@ -62,7 +62,7 @@ export async function runNativeTests(filter = '') {
 async function runProgram(name, file, result) {
   const [command, args] = isolated('timeout', [`${LIMIT_S}`, file]);
   const { code, output } = await run(command, args, { capture: true, mayFail: true, env: { ...process.env, ...ENVIRONMENT } });
-  process.stdout.write(output);
+  result.output += output;
   const failures = result.failed.length;
   for (const line of output.split('\n')) {
     const [, verdict, test, reason] = /^(ok|not ok|skip) (\S+) ?(.*)$/.exec(line) ?? [];

@@ -28,7 +28,7 @@ const SUITES = {
   smoke: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc'] },
   traffic: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'tcpdump', 'tshark', 'iperf3', 'ping', 'curl', 'python3'] },
   // It packs, which builds: what the others load is written anew.
-  package: { needs: ['ip', 'setpriv', 'cc'], exit: true },
+  package: { needs: ['ip', 'setpriv', 'cc'], exit: true, alone: true },
   runtime: { needs: ['ip', 'setpriv', 'cc'], exit: true, quiet: true },
   endurance: { needs: ['ip', 'unshare', 'nsenter', 'setpriv', 'cc', 'ping'], exit: true, extra: true },
   browser: { needs: ['ip', 'setpriv', 'cc', 'chromium'], exit: true, beside: true },
@@ -45,16 +45,16 @@ export function suites() {
   return [...known.filter((name) => present.includes(name)), ...present.filter((name) => !known.includes(name)).sort()];
 }
 
-export const suite = (name) => ({ needs: [], exit: false, beside: false, extra: false, quiet: false, ...SUITES[name] });
+export const suite = (name) => ({ needs: [], exit: false, alone: false, quiet: false, beside: false, extra: false, ...SUITES[name] });
 
 /**
  * Every pair of suite and runtime that `npm test` runs: the `first` one after the other while the processors' spare time goes to something else, then
- * the `quiet`, then those that run `beside` each other, and the `extra` one after the other meanwhile.
+ * the `alone` and the `quiet` in turn, then those that run `beside` each other, and the `extra` one after the other meanwhile.
  */
 export function plan() {
-  const steps = { first: [], quiet: [], beside: [], extra: [] };
+  const steps = { first: [], alone: [], quiet: [], beside: [], extra: [] };
   for (const name of suites()) {
-    const step = ['quiet', 'beside', 'extra'].find((key) => suite(name)[key]) ?? 'first';
+    const step = ['alone', 'quiet', 'beside', 'extra'].find((key) => suite(name)[key]) ?? 'first';
     for (const [runtime, { suites: only }] of Object.entries(RUNTIMES))
       if (only === null || only.includes(name)) steps[step].push({ suite: name, runtime });
   }
