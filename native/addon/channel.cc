@@ -48,6 +48,7 @@ void ChannelWrap::define(Napi::Env env, Napi::Object exports) {
                                          InstanceAccessor<&ChannelWrap::ended>("ended"),
                                          InstanceAccessor<&ChannelWrap::failure>("failure"),
                                          InstanceAccessor<&ChannelWrap::failed_step>("failedStep"),
+                                         InstanceMethod<&ChannelWrap::set_filter>("setFilter"),
                                          InstanceMethod<&ChannelWrap::start>("start"),
                                          InstanceMethod<&ChannelWrap::take>("take"),
                                          InstanceMethod<&ChannelWrap::drain>("drain"),
@@ -126,6 +127,17 @@ Napi::Value ChannelWrap::failure(const Napi::CallbackInfo& info) {
 
 Napi::Value ChannelWrap::failed_step(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), thread_.failed_step());
+}
+
+void ChannelWrap::set_filter(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Channel* channel = opened(env);
+  if (channel == nullptr) return;
+  if (thread_.is_on()) return throw_type(env, "the filter is set before the start");
+  std::vector<sock_filter> program;
+  if (!read_program(info[0], &program)) return;
+  const Status status = channel->set_filter(std::move(program));
+  if (!status.ok()) environment_.raise(env, status, name_);
 }
 
 void ChannelWrap::start(const Napi::CallbackInfo& info) {

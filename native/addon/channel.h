@@ -33,6 +33,7 @@ class ChannelWrap : public Napi::ObjectWrap<ChannelWrap>, public Closable {
   Napi::Value failure(const Napi::CallbackInfo& info);
   Napi::Value failed_step(const Napi::CallbackInfo& info);
 
+  void set_filter(const Napi::CallbackInfo& info);
   void start(const Napi::CallbackInfo& info);
   Napi::Value take(const Napi::CallbackInfo& info);
   void drain(const Napi::CallbackInfo& info);

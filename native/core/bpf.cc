@@ -1,5 +1,6 @@
 #include "bpf.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace netring {
@@ -18,8 +19,6 @@ uint32_t ancillary(uint32_t field, uint32_t x, uint32_t a, const FilterContext& 
       return context.link_type;
     case SKF_AD_QUEUE:
       return context.queue;
-    case SKF_AD_RXHASH:
-      return context.rxhash;
     case SKF_AD_VLAN_TAG:
       return context.vlan_tci;
     case SKF_AD_VLAN_TAG_PRESENT:
@@ -87,6 +86,25 @@ std::optional<uint32_t> compute(uint16_t code, uint32_t a, uint32_t operand) {
       return a >> (operand & 31);
     default:
       return 0 - a;
+  }
+}
+
+// Of those that a socket's filter may have. The flow hash of a ring is computed for it when the packet has none; the
+// filter reads what the packet has.
+bool no_ring_tells(const sock_filter& insn) {
+  if (BPF_CLASS(insn.code) != BPF_LD || BPF_MODE(insn.code) != BPF_ABS) return false;
+  switch (static_cast<int32_t>(insn.k) - SKF_AD_OFF) {
+    case SKF_AD_NLATTR:
+    case SKF_AD_NLATTR_NEST:
+    case SKF_AD_MARK:
+    case SKF_AD_QUEUE:
+    case SKF_AD_RXHASH:
+    case SKF_AD_CPU:
+    case SKF_AD_PAY_OFFSET:
+    case SKF_AD_RANDOM:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -172,6 +190,22 @@ uint32_t run_filter(std::span<const sock_filter> program, const FilterContext& c
     }
   }
   return 0;
+}
+
+std::vector<sock_filter> judge_of(std::span<const sock_filter> program) {
+  std::vector<sock_filter> judge;
+  if (std::none_of(program.begin(), program.end(), no_ring_tells)) {
+    judge.resize(program.size());
+    std::copy(program.begin(), program.end(), judge.begin());
+    return judge;
+  }
+  uint32_t most = 0;
+  for (const sock_filter& insn : program) {
+    if (BPF_CLASS(insn.code) != BPF_RET) continue;
+    most = std::max(most, BPF_RVAL(insn.code) == BPF_A ? UINT32_MAX : insn.k);
+  }
+  judge.push_back({BPF_RET | BPF_K, 0, 0, most});
+  return judge;
 }
 
 }  // namespace netring

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace netring {
 
@@ -19,7 +20,6 @@ struct FilterContext {
   uint32_t link_type = 0;  // ARPHRD_*
   uint32_t protocol = 0;   // EtherType, host byte order
   uint32_t packet_type = 0;
-  uint32_t rxhash = 0;
   uint32_t queue = 0;
   uint32_t vlan_tci = 0;
   uint32_t vlan_tpid = 0;
@@ -27,9 +27,14 @@ struct FilterContext {
 };
 
 // The bytes of the frame that the program accepts, 0 when it refuses. A load outside the frame refuses, as in the
-// kernel; ancillary data the ring does not carry (CPU, mark, random) reads as 0. The program must have passed
-// the kernel's check (SO_ATTACH_FILTER).
+// kernel; ancillary data that is not in the context reads as 0. The program must have passed the kernel's check
+// (SO_ATTACH_FILTER).
 uint32_t run_filter(std::span<const sock_filter> program, const FilterContext& context);
+
+// What judges a ring's packets in place of the kernel that runs `program`: the same program, or, where that asks for
+// what no ring tells (mark, queue, flow hash, processor, offset of the payload, random number, netlink attribute), one
+// that lets every packet in, as long as `program` ever does.
+std::vector<sock_filter> judge_of(std::span<const sock_filter> program);
 
 }  // namespace netring
 

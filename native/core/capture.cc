@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "block_ring.h"
+#include "bpf.h"
 #include "clock.h"
 #include "packet_socket.h"
 #include "slot_ring.h"
@@ -96,9 +97,10 @@ Result<std::unique_ptr<ReceiveRing>> Capture::open_ring(const CaptureConfig& con
         socket_.get(),
         {config.block_size, config.block_count, config.frame_size, config.block_timeout_ms, config.fill_rxhash},
         &warnings_);
+  const std::vector<sock_filter> judge = judge_of(config.filter);
   return SlotRing::open(
       socket_.get(),
-      {config.block_size, config.block_count, config.frame_size, config.snap_len, config.rcvbuf != 0, config.filter},
+      {config.block_size, config.block_count, config.frame_size, config.snap_len, config.rcvbuf != 0, judge},
       &warnings_);
 }
 
@@ -180,7 +182,7 @@ Status Capture::doze(int64_t timeout_ms, int interrupt) {
 
 Status Capture::set_filter(std::vector<sock_filter> program) {
   if (const Status s = attach_filter(socket_.get(), program); !s.ok()) return s;
-  ring_->refilter(std::move(program));
+  ring_->refilter(judge_of(program));
   return {};
 }
 

@@ -53,7 +53,7 @@ class ReceiveRing {
   virtual BatchCount lend(RingReader reader, const WaitingBatch& waiting, BatchHeader* header, PacketRecord* records,
                           LentBatch* out) = 0;
   virtual void release() = 0;
-  // Has the packets that an earlier filter may have let in judged by this one as they are read.
+  // Has the packets that an earlier filter may have let in judged by this one as they are read (bpf.h, `judge_of`).
   virtual void refilter(std::vector<sock_filter> program) = 0;
   // The kernel has a filter from now on that cannot be run here. What `refilter` is to judge and has come, still is.
   virtual void forget_filter() = 0;

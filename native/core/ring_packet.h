@@ -52,7 +52,6 @@ bool accepted(const Packet& packet, const RingReader& reader, std::span<const so
   context.link_type = reader.link_type;
   context.protocol = ntohs(packet.address->sll_protocol);
   context.packet_type = packet.address->sll_pkttype;
-  context.rxhash = packet.rxhash();
   context.vlan_present = packet.has_tag();
   context.vlan_tci = packet.tci();
   context.vlan_tpid = packet.tpid();

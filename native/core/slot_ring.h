@@ -70,7 +70,7 @@ class SlotRing final : public ReceiveRing {
   uint64_t sequence_ = 0;
   std::vector<sock_filter> filter_;
   uint32_t refilter_slots_ = 0;
-  // Whether `filter_` is what the kernel runs.
+  // Whether `filter_` judges what the kernel's filter lets in.
   bool filter_known_ = true;
   std::shared_ptr<Mapping> lent_;
 };

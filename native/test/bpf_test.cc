@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <random>
 #include <vector>
@@ -73,6 +74,28 @@ void loads_outside_refuse() {
 
 void division_by_zero_refuses() {
   EXPECT_EQ(run({{BPF_ALU | BPF_DIV | BPF_X, 0, 0, 0}, {BPF_RET | BPF_K, 0, 0, 9}}, {1}), 0U);
+}
+
+void what_no_ring_tells_is_not_judged() {
+  const auto asking = [](int field, sock_filter end) {
+    const uint32_t k = static_cast<uint32_t>(SKF_AD_OFF + field);
+    return std::vector<sock_filter>{
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, k}, {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 5}, end, {BPF_RET | BPF_K, 0, 0, 7}};
+  };
+  const sock_filter hundred = {BPF_RET | BPF_K, 0, 0, 100};
+  for (const int field : {SKF_AD_PROTOCOL, SKF_AD_PKTTYPE, SKF_AD_IFINDEX, SKF_AD_HATYPE, SKF_AD_ALU_XOR_X,
+                          SKF_AD_VLAN_TAG, SKF_AD_VLAN_TAG_PRESENT, SKF_AD_VLAN_TPID}) {
+    const std::vector<sock_filter> program = asking(field, hundred);
+    const std::vector<sock_filter> judge = judge_of(program);
+    EXPECT_EQ(judge.size(), program.size());
+    EXPECT_EQ(std::memcmp(judge.data(), program.data(), program.size() * sizeof(sock_filter)), 0);
+  }
+  for (const int field : {SKF_AD_NLATTR, SKF_AD_NLATTR_NEST, SKF_AD_MARK, SKF_AD_QUEUE, SKF_AD_RXHASH, SKF_AD_CPU,
+                          SKF_AD_PAY_OFFSET, SKF_AD_RANDOM}) {
+    EXPECT_EQ(run(judge_of(asking(field, hundred)), {1}), 100U);
+    EXPECT_EQ(run(judge_of(asking(field, {BPF_RET | BPF_A, 0, 0, 0})), {1}), UINT32_MAX);
+  }
+  EXPECT_EQ(judge_of({}).size(), 0U);
 }
 
 // Random programs and frames: wherever the kernel takes the program, both must accept the same bytes.
@@ -148,6 +171,7 @@ int main() {
       {"ancillary_loads_read_the_context", ancillary_loads_read_the_context},
       {"loads_outside_refuse", loads_outside_refuse},
       {"division_by_zero_refuses", division_by_zero_refuses},
+      {"what_no_ring_tells_is_not_judged", what_no_ring_tells_is_not_judged},
       {"agrees_with_the_kernel", agrees_with_the_kernel},
   });
 }

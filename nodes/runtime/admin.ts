@@ -68,7 +68,7 @@ const MAX_FILTER_LENGTH = 1 << 17;
 function checkFilter(request: Request): FilterAnswer {
   const { expression, for: use = 'socket' } = (request.body ?? {}) as { expression?: unknown; for?: unknown };
   if (typeof expression !== 'string') return refuse(`expression must be a string, not ${shown(expression)}`);
-  if (!isTarget(use)) return refuse(`for must be socket, file or xdp, not ${shown(use)}`);
+  if (!isTarget(use)) return refuse(`for must be socket, file, xdp or bridge, not ${shown(use)}`);
   if (expression.length > MAX_FILTER_LENGTH)
     return refuse(`a filter has at most ${MAX_FILTER_LENGTH} characters, not ${expression.length}`);
   try {

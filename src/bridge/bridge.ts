@@ -10,7 +10,7 @@ import { forwardedAccount, keepLedger, type BridgeLedger } from '../ledger';
 import { ARPHRD_ETHER } from '../interfaces/link-types';
 import { bridges } from '../metrics/books';
 import { native, PortState, type NativeBridge, type NativeBridgeAudience } from '../native';
-import { packFilter, parseFilter, type Filter } from '../options/filter-program';
+import { BRIDGE_FILTER, packFilter, parseFilter, type Filter } from '../options/filter-program';
 import { BridgeSetters, type BridgeOptions, type BridgeSettings } from '../options/generated/builders';
 import { resolveBridge, toNativeBridgeConfig } from '../options/validate';
 import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection } from '../options/values';
@@ -220,7 +220,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
     if (!BRIDGE_DIRECTIONS.includes(direction)) throw new TypeError(`direction must be one of ${BRIDGE_DIRECTIONS.join(', ')}`);
     if (!BRIDGE_ACTIONS.includes(action)) throw new TypeError(`action must be one of ${BRIDGE_ACTIONS.join(', ')}`);
     const which = direction === 'a-to-b' ? 0 : 1;
-    this.#native.setFilter(which, packFilter(filter === null ? [] : parseFilter(filter)), action === 'drop');
+    this.#native.setFilter(which, packFilter(filter === null ? [] : parseFilter(filter, 'filter', BRIDGE_FILTER)), action === 'drop');
     while (this.#running && !this.#native.filterApplied(which)) {
       await pause(1);
       signal?.throwIfAborted();

@@ -6,7 +6,7 @@ import { native, type NativeCapture, type NativeCaptureGeometry } from '../nativ
 import { receivedAccount, type CaptureLedger, type LedgerKeeper } from '../ledger';
 import { assertLinkType, isEthernet } from '../interfaces/link-types';
 import { captures } from '../metrics/books';
-import { isExpression, packFilter, parseFilter, withSnapLen, type Filter } from '../options/filter-program';
+import { isExpression, packSocketFilter, type Filter } from '../options/filter-program';
 import type { CaptureSettings } from '../options/generated/builders';
 import { toNativeCaptureConfig } from '../options/validate';
 import type { FanoutMode } from '../options/values';
@@ -64,8 +64,7 @@ export class CaptureHandle implements Owner, LedgerKeeper {
 
   setFilter(filter: Filter | null): void {
     this.assertOpen();
-    const program = parseFilter(filter, 'filter', { for: 'socket', linkType: this.geometry.linkType });
-    this.native.setFilter(packFilter(withSnapLen(program, this.settings.snapLen)));
+    this.native.setFilter(packSocketFilter(filter, this.geometry.linkType, this.settings.snapLen));
   }
 
   attachEbpfFilter(program: EbpfProgram): void {

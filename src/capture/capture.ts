@@ -146,8 +146,9 @@ export class Capture implements PacketSource, Disposable {
 
   /**
    * Changes the filter without touching the ring; null takes it away. No batch read after this holds a packet that the new filter refuses, and
-   * none that it wants is lost (but one that the old filter had truncated before what the new one looks at). A bad filter throws `Config` and
-   * leaves the old one.
+   * none that it wants is lost (but one that the old filter had truncated before what the new one looks at). Where the new one asks for what no ring
+   * tells (mark, queue, flow hash, processor, offset of the payload, random number, netlink attributes), what is in the ring stays as the old one
+   * has let it in. A bad filter throws `Config` and leaves the old one.
    */
   setFilter(filter: Filter | null): void {
     this.#own().setFilter(filter);

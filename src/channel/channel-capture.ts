@@ -8,9 +8,10 @@ import { ChannelQueue } from './channel-queue';
 import { readChannelStats, ChannelStats } from './channel-stats';
 import { NetringError } from '../errors/errors';
 import { keepLedger, type CaptureLedger } from '../ledger';
-import { assertLinkType } from '../interfaces/link-types';
+import { assertLinkType, isEthernet } from '../interfaces/link-types';
 import { channels } from '../metrics/books';
 import { native, PortState, type NativeCaptureGeometry, type NativeChannel } from '../native';
+import { isExpression, packSocketFilter } from '../options/filter-program';
 import type { CaptureOptions } from '../options/generated/builders';
 import { resolveCapture, toNativeCaptureConfig } from '../options/validate';
 import type { OwnedPacket } from '../batches/packet';
@@ -90,7 +91,11 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
     this.#native = new (native().Channel)(toNativeCaptureConfig(settings), capacity);
     try {
       this.geometry = this.#native.geometry;
-      assertLinkType(this.geometry.linkType, settings.interface);
+      const { linkType } = this.geometry;
+      assertLinkType(linkType, settings.interface);
+      // As in `CaptureHandle`: which link it is, the open socket tells.
+      if (isExpression(options.filter) && !isEthernet(linkType))
+        this.#native.setFilter(packSocketFilter(options.filter, linkType, settings.snapLen));
       this.warnings = [...warnings, ...this.geometry.warnings];
       this.#queue = new ChannelQueue(this.#native, settings.maxBufferedBytes);
       this.#linkState = this.#native.linkState;

@@ -20,7 +20,8 @@ export interface CompileOptions {
   /**
    * What the program runs on. `socket` (default): packets of a live socket, whose outer VLAN tag the kernel has mostly taken out, so that `vlan` asks the
    * kernel before it looks into the frame. `file`: frames as they were on the wire; the meaning of `tcpdump -ddd -y EN10MB`. `xdp`: the same for an XDP
-   * program, which cannot tell `inbound` from `outbound`: they are refused.
+   * program, which cannot tell `inbound` from `outbound`: they are refused. `bridge`: as
+   * `socket`, for a `Bridge`.
    */
   for?: FilterTarget;
   /** ARPHRD_* of the interface: 1 Ethernet (default), 772 loopback, 65534 raw IP. */
@@ -45,7 +46,8 @@ export interface CompileOptions {
  */
 export function compileFilter(expression: string, { for: target = 'socket', linkType = ARPHRD_ETHER }: CompileOptions = {}): BpfInsn[] {
   if (typeof expression !== 'string') throw new TypeError('the expression of a filter is a string');
-  if (!FILTER_TARGETS.includes(target)) throw new RangeError(`a filter is for "socket", "file" or "xdp", not ${JSON.stringify(target)}`);
+  if (!FILTER_TARGETS.includes(target))
+    throw new RangeError(`a filter is for "socket", "file", "xdp" or "bridge", not ${JSON.stringify(target)}`);
   const node = parse(expression);
   const link = new Link(linkKind(linkType));
   const condition = node === null ? TRUE : translate(node, link, target);

@@ -4,6 +4,8 @@ import { type VlanTag } from '../batches/batch';
 export interface FilterContext {
   /** Length on the wire, in bytes, when the frame was cut; the number of its bytes by default. Loads never go beyond the bytes. */
   length?: number;
+  /** Where the network header begins, in bytes: 14 by default. Behind it are the loads of `[net + k]`. */
+  networkOffset?: number;
   /** The VLAN tag that the kernel took out of the frame. A tag that stands in the bytes does not belong here. */
   vlan?: VlanTag | null;
   /** PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3, PACKET_OUTGOING 4. */

@@ -4,10 +4,11 @@ import type { BpfInsn } from './instruction';
 import { ancillary } from './ancillary';
 import { calculate } from './arithmetic-unit';
 import { type FilterContext } from './filter-context';
-import { BPF_MEMWORDS, SKF_AD, SKF_AD_OFF, SKF_LL_OFF } from './opcodes';
+import { BPF_MEMWORDS, SKF_AD, SKF_AD_OFF, SKF_LL_OFF, SKF_NET_OFF } from './opcodes';
 
 const NOTHING: FilterContext = {};
 const OUTSIDE = -1;
+const ETHERNET_HEADER = 14;
 
 /**
  * Whether `program` accepts `frame`. Semantics of the kernel: a load outside of the frame and a division by zero refuse it, arithmetic is unsigned in 32
@@ -50,7 +51,7 @@ export function runFilter(program: readonly BpfInsn[], frame: Uint8Array, contex
           if (a === OUTSIDE) return 0;
           break;
         }
-        const start = at < 0 ? at - SKF_LL_OFF : at;
+        const start = at < 0 ? behind(at, context) : at;
         if (start < 0 || start + size > frame.length) return 0;
         a = load(frame, start, size);
         break;
@@ -61,7 +62,7 @@ export function runFilter(program: readonly BpfInsn[], frame: Uint8Array, contex
         // ldb [x + k]
         const size = code === 0x40 ? 4 : code === 0x48 ? 2 : 1;
         const at = (x + k) | 0;
-        const start = at < 0 ? at - SKF_LL_OFF : at;
+        const start = at < 0 ? behind(at, context) : at;
         if (start < 0 || start + size > frame.length) return 0;
         a = load(frame, start, size);
         break;
@@ -100,7 +101,7 @@ export function runFilter(program: readonly BpfInsn[], frame: Uint8Array, contex
       case 0xb1: {
         // ldxb 4*([k]&0xf)
         const at = k | 0;
-        const start = at < 0 ? at - SKF_LL_OFF : at;
+        const start = at < 0 ? behind(at, context) : at;
         if (start < 0 || start >= frame.length) return 0;
         x = ((frame[start] as number) & 0xf) << 2;
         break;
@@ -147,6 +148,12 @@ export function runFilter(program: readonly BpfInsn[], frame: Uint8Array, contex
     }
   }
   throw NetringError.config('filter runs past its last instruction', 'filter');
+}
+
+/** What a negative offset stands for: a place behind the network header or the link header; -1 for none. */
+function behind(at: number, { networkOffset = ETHERNET_HEADER }: FilterContext): number {
+  if (at >= SKF_NET_OFF) return networkOffset + at - SKF_NET_OFF;
+  return at >= SKF_LL_OFF ? at - SKF_LL_OFF : OUTSIDE;
 }
 
 function load(frame: Uint8Array, at: number, size: number): number {

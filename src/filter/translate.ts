@@ -48,7 +48,7 @@ export function translate(node: Node, link: Link, target: FilterTarget): Conditi
       return node.kind === 'outbound' ? outgoing : not(outgoing);
     }
     case 'vlan':
-      return vlan(link, node.id, target === 'socket', node.column);
+      return vlan(link, node.id, target === 'socket' || target === 'bridge', node.column);
     case 'mpls':
       return mpls(link, node.id, node.column);
     case 'pppoes':

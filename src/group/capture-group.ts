@@ -179,7 +179,10 @@ export class CaptureGroup extends EventEmitter<AsyncCaptureEvents> implements As
    * Rejects with `Config` for a bad filter, with `Io` / `ECANCELED` after `close`.
    */
   async setFilter(filter: Filter | null): Promise<void> {
-    await this.#tell('setFilter', filter === null ? null : parseFilter(filter));
+    await this.#tell(
+      'setFilter',
+      filter === null ? null : parseFilter(filter, 'filter', { for: 'socket', linkType: this.geometry.linkType }),
+    );
   }
 
   /**

@@ -36,6 +36,8 @@ export interface NativeChannel {
   readonly ended: boolean;
   readonly failure: number;
   readonly failedStep: string;
+  /** As `NativeCapture.setFilter`; before `start` only. */
+  setFilter(filter: Uint8Array): void;
   /**
    * `listener` is called on the loop when there is something to `take` after that found nothing, when the link's state has changed, and when the
    * reader has ended.

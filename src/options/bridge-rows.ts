@@ -122,7 +122,7 @@ export const BRIDGE: readonly OptionRow[] = [
     name: 'filterAToB',
     type: 'filter',
     // The ring has taken tags out.
-    filterFor: 'socket',
+    filterFor: 'bridge',
     default: [],
     setter: 'bpfFilterAToB',
     doc: 'Picks frames from A to B, for what filterAction says: an expression of tcpdump, the text of `tcpdump -ddd`, or instructions.',
@@ -130,7 +130,7 @@ export const BRIDGE: readonly OptionRow[] = [
   {
     name: 'filterBToA',
     type: 'filter',
-    filterFor: 'socket',
+    filterFor: 'bridge',
     default: [],
     setter: 'bpfFilterBToA',
     doc: 'The same for frames from B to A.',

@@ -13,10 +13,11 @@ export type Filter = string | readonly BpfInsn[];
 /** What expressions for an XDP program are compiled for: its frames are whole, tags included, and the kernel knows nothing of them yet. */
 export const XDP_FILTER: CompileOptions = { for: 'xdp' };
 
+/** The same for a bridge, which takes frames and their tags out of its rings and runs the program itself. */
+export const BRIDGE_FILTER: CompileOptions = { for: 'bridge' };
+
 /** `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k. */
 export const INSTRUCTION_BYTES = 8;
-
-const isForXdp = (target: CompileOptions): boolean => target.for === 'xdp';
 
 const BPF_RET_K = 0x06;
 const BPF_RET_A = 0x16;
@@ -57,7 +58,7 @@ function parseText(text: string, name: string, target: CompileOptions): readonly
   const program = readProgram(text, name);
   if (typeof program === 'string') throw NetringError.config(program, name);
   // Line 1 holds the count.
-  const problem = programProblem(program, `${name} line `, 2, isForXdp(target));
+  const problem = programProblem(program, `${name} line `, 2, target.for);
   if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
@@ -80,7 +81,7 @@ function parseInstructions(filter: readonly unknown[], name: string, target: Com
     const { code, jt, jf, k } = instruction as Record<keyof BpfInsn, unknown>;
     return [code, jt, jf, k] as number[];
   });
-  const problem = programProblem(program, `${name} instruction `, 0, isForXdp(target));
+  const problem = programProblem(program, `${name} instruction `, 0, target.for);
   if (problem !== null) throw NetringError.config(problem, name);
   return program.map(([code = 0, jt = 0, jf = 0, k = 0]) => ({ code, jt, jf, k }));
 }
@@ -110,11 +111,17 @@ export function withSnapLen(program: readonly BpfInsn[], snapLen: number): reado
     capped.map(({ code, jt, jf, k }) => [code, jt, jf, k]),
     'filter instruction ',
     0,
-    // Only sockets have a snapLen.
-    false,
   );
   if (problem !== null) throw NetringError.config(`${problem}, with what snapLen ${snapLen} adds to it`, 'filter');
   return capped;
+}
+
+/**
+ * What a socket on a link of type `linkType` (ARPHRD_*) runs for a filter, in the form of `packFilter`. Throws as `parseFilter`; for an expression also
+ * where it is not compiled for links of that type.
+ */
+export function packSocketFilter(filter: Filter | null, linkType: number, snapLen: number): Uint8Array {
+  return packFilter(withSnapLen(parseFilter(filter, 'filter', { for: 'socket', linkType }), snapLen));
 }
 
 /** The program as an array of `struct sock_filter` of this machine; empty for no instructions. */

@@ -30,10 +30,10 @@ export function readProgram(text: string, name: string): number[][] | string {
 }
 
 /**
- * What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. A program `forXdp` is translated here,
- * and not by the kernel.
+ * What is wrong with rows of code, jt, jf, k; null: nothing. The first row is called `place` with `first` after it. A program for `xdp` is translated here,
+ * and one for a `bridge` is run here: these know less of a packet than the kernel does.
  */
-export function programProblem(program: readonly (readonly number[])[], place: string, first: number, forXdp: boolean): string | null {
+export function programProblem(program: readonly (readonly number[])[], place: string, first: number, target?: string): string | null {
   const count = program.length;
   if (count === 0) return 'BPF filter has no instructions';
   if (count > 4096) return 'BPF filter has ' + count + ' instructions (max 4096)';
@@ -44,10 +44,10 @@ export function programProblem(program: readonly (readonly number[])[], place: s
   ];
   const jumps = [0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d];
   const opcodes = loads.concat(alu, jumps, [0x05, 0x06, 0x16, 0x07, 0x87]);
-  // SKF_AD_* of linux/filter.h, in fours, and the ones among them that native/core/xdp/filter_translator.cc knows.
+  // SKF_AD_* of linux/filter.h, in fours, and the ones among them that native/core/xdp/filter_translator.cc and native/core/bridge/direction.cc know.
   const ancillary = 0xfffff000;
   const lastAncillary = 60;
-  const inXdp = [0, 8, 24, 28, 40, 44, 48, 60];
+  const known = target === 'xdp' ? [0, 8, 24, 28, 40, 44, 48, 60] : target === 'bridge' ? [0, 4, 8, 28, 40, 44, 48, 60] : null;
   const fields = ['code', 'jt', 'jf', 'k'];
   const limits = [0xffff, 0xff, 0xff, 0xffffffff];
   // Bits: words of the scratch memory that are written on every way to an instruction, and to the one that is looked at.
@@ -71,12 +71,21 @@ export function programProblem(program: readonly (readonly number[])[], place: s
     if ((code === 0x20 || code === 0x28 || code === 0x30) && k >= ancillary) {
       const which = k - ancillary;
       if (which % 4 !== 0 || which > lastAncillary) return where + 'k ' + k + ' is neither an offset nor an ancillary load of Linux';
-      if (forXdp && inXdp.indexOf(which) < 0)
-        return where + 'k ' + k + ' is an ancillary load (SKF_AD_OFF + ' + which + ') that filters for XDP do not have';
+      if (known !== null && known.indexOf(which) < 0)
+        return (
+          where +
+          'k ' +
+          k +
+          ' is an ancillary load (SKF_AD_OFF + ' +
+          which +
+          ') that filters for ' +
+          (target === 'xdp' ? 'XDP' : 'bridges') +
+          ' do not have'
+        );
     }
     written &= Number(writtenAt[i]);
     if (code === 0x02 || code === 0x03) written |= 1 << k;
-    if (!forXdp && (code === 0x60 || code === 0x61) && (written & (1 << k)) === 0)
+    if (target !== 'xdp' && (code === 0x60 || code === 0x61) && (written & (1 << k)) === 0)
       return where + 'loads word ' + k + ' of the scratch memory, which is not written on every way there';
     const farthest = code === 0x05 ? k : jumps.indexOf(code) >= 0 ? Math.max(Number(row[1]), Number(row[2])) : -1;
     if (farthest >= 0 && i + 1 + farthest >= count) return where + 'jumps past the end of the program';

@@ -22,8 +22,8 @@ export interface OptionRow {
    * Fluent setter, when it is not called as the option is. Rows of one setter are its arguments. A filter has one of its name, too.
    */
   readonly setter?: string;
-  /** Of a filter: what its expressions are compiled for. A socket sees frames whose VLAN tag the kernel has taken out, an XDP program sees it. */
-  readonly filterFor?: 'socket' | 'xdp';
+  /** Of a filter: what its expressions are compiled for. A socket and a bridge see frames whose VLAN tag the kernel has taken out, an XDP program sees it. */
+  readonly filterFor?: 'socket' | 'xdp' | 'bridge';
   /** What the setter calls its argument. */
   readonly argument?: string;
   readonly doc: string;

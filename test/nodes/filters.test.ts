@@ -165,7 +165,7 @@ describe('filter expressions of the nodes', () => {
     assert.deepEqual([bad.ok, bad.error.column], [false, 5]);
     assert.match(bad.error.message, /^filter column 5: /);
     assert.equal((await ask({ expression: '1\n6 0 0' })).error.column, 0);
-    assert.match((await ask({ expression: 'ip', for: 'fun' })).error.message, /for must be socket, file or xdp, not "fun"/);
+    assert.match((await ask({ expression: 'ip', for: 'fun' })).error.message, /for must be socket, file, xdp or bridge, not "fun"/);
     const long = await ask({ expression: `ip${' '.repeat(1 << 17)}` });
     assert.deepEqual([long.ok, long.error.column], [false, 0]);
     assert.match(long.error.message, /at most 131072 characters/);

@@ -1,7 +1,7 @@
 /** Expressions as filters of everything that takes one, judged by tcpdump on the same frames. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Bridge, type AsyncCapture, type FilterError, type PacketBatch } from '@netring/node-red';
+import { Bridge, captureGroup, ChannelCapture, type AsyncCapture, type FilterError, type PacketBatch } from '@netring/node-red';
 import { BridgeLab } from '../support/bridge-lab';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
@@ -9,7 +9,7 @@ import { needsXdp } from '../support/skip';
 import { until } from '../support/wait';
 import { pcapFrames, probe, sendFrames, Tcpdump, Witness } from '../support/witness';
 import { EXPRESSIONS, FRAMES, orSentinel, pickedByTcpdump, SENTINEL, shown } from './filter-frames';
-import { asyncCapture, capture, collectPackets, frame } from './rx';
+import { asyncCapture, capture, collectPackets, frame, SMALL } from './rx';
 import { asyncXdp, MODES } from './xdp';
 
 /** Reads until the sentinel is there, and returns all that came before it. */
@@ -104,10 +104,16 @@ describe('filter expressions', () => {
     const rx = asyncCapture(lab, { interface: 'filtun0', filter: 'udp port 4789' });
     const all = asyncCapture(lab, { interface: 'filtun0', filter: 'icmp' });
     await all.setFilter('udp');
+    using channel = ChannelCapture.spawn({ ...SMALL, interface: 'filtun0', filter: 'udp port 4789' }, 100);
+    await using group = await captureGroup(1, { ...SMALL, interface: 'filtun0', filter: 'icmp' });
+    await group.setFilter('udp port 4789');
     sender.process.stdin.write('\n');
     const packets = await collectPackets(rx, 2);
     assert.deepEqual(shown(packets.map(({ data }) => data)), shown(await theirs.frames(2)));
     assert.equal((await collectPackets(all, 4)).length, 4);
+    const own = [await channel.recv(), await channel.recv()];
+    assert.deepEqual(shown(own.map(({ data }) => data)), shown(packets.map(({ data }) => data)));
+    assert.equal((await collectPackets(group, 2)).length, 2);
     assert.throws(() => capture(lab, { interface: 'filtun0', filter: 'ether host 02:00:00:00:00:01' }), {
       kind: 'Config',
       option: 'filter',

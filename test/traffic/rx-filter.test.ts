@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
 import { flood, probe, sendFrames } from '../support/witness';
-import { asyncCapture, capture, collectPackets, frame, inBothModes, ONLY_88B5, ONLY_88B6, tagged } from './rx';
+import { ALMOST_ALL, asyncCapture, capture, collectPackets, frame, inBothModes, ONLY_88B5, ONLY_88B6, tagged } from './rx';
 
 inBothModes('filters', () => {
   const lab = new Lab();
@@ -63,6 +63,17 @@ inBothModes('filters', () => {
     await flood(lab, wire.b, { count: 10 });
     const packets = await collectPackets(rx, 11);
     assert.equal(packets.filter((packet) => packet.protocol === 0x88b6).length, 1);
+  });
+
+  it('RX-18 a filter that asks for what no ring tells keeps what the ring held', async () => {
+    const wire = await lab.wire();
+    const rx = asyncCapture(lab, { interface: wire.a, filter: ONLY_88B6, blockTimeoutMs: 50 });
+    await sendFrames(lab, wire.b, [frame('early')]);
+    await rx.setFilter(ALMOST_ALL);
+    await flood(lab, wire.b, { count: 10 });
+    const packets = await collectPackets(rx, 11);
+    assert.equal(packets.filter((packet) => packet.protocol === 0x88b6).length, 1);
+    assert.equal(rx.cumulativeStats().refiltered, 0);
   });
 
   it('a bad filter is refused by name and leaves the old one', async () => {

@@ -7,7 +7,7 @@ import { Lab, packetSockets } from '../support/lab';
 import { footprint, idleCpu } from '../support/process';
 import { until } from '../support/wait';
 import { flood, numberedFrame, sendFrames, Witness } from '../support/witness';
-import { asyncCapture, capture, collect, collectPackets, frame, SMALL } from './rx';
+import { ALMOST_ALL, asyncCapture, capture, collect, collectPackets, frame, SMALL } from './rx';
 
 const IMMEDIATE: Partial<CaptureOptions> = { latency: 'immediate' };
 
@@ -62,6 +62,21 @@ describe('latency immediate', () => {
     assert.deepEqual(
       packets.map((packet) => packet.data),
       (await witness.expect(sent.length)).map((seen) => seen.data),
+    );
+  });
+
+  it('frames longer than a slot are as the kernel lets them in where the filter asks for what the ring does not tell', async () => {
+    const wire = await lab.wire({ mtu: 9000 });
+    const options = { ...IMMEDIATE, interface: wire.a, frameSize: 256, ignoreOutgoing: true };
+    const whole = asyncCapture(lab, { ...options, filter: ALMOST_ALL });
+    const cut = asyncCapture(lab, { ...options, filter: ALMOST_ALL, snapLen: 1000 });
+    const sent = Array.from({ length: 20 }, (_, i) => numberedFrame(i, 60 + i * 400));
+    await sendFrames(lab, wire.b, sent);
+    const data = async (rx: typeof whole): Promise<Buffer[]> => (await collectPackets(rx, sent.length)).map((packet) => packet.data);
+    assert.deepEqual(await data(whole), sent);
+    assert.deepEqual(
+      await data(cut),
+      sent.map((bytes) => bytes.subarray(0, 1000)),
     );
   });
 

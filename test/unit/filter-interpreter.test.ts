@@ -42,6 +42,15 @@ describe('filters: interpreter', () => {
       assert.equal(runFilter([op(0x30, 0xffe00040), op(0x06, 9)], FRAME), REFUSED);
     });
 
+    it('count from the network header at SKF_NET_OFF, which is where the context says', () => {
+      assert.equal(run([op(0x30, 0xfff00009)]), 24);
+      assert.equal(run([op(0x30, 0xfff00009)], FRAME, { networkOffset: 18 }), 28);
+      assert.equal(run([op(0x01, 0xfff00000), op(0x50, 9)]), 24);
+      assert.equal(run([op(0xb1, 0xfff00000), op(0x87)]), (15 & 0xf) * 4);
+      assert.equal(runFilter([op(0x30, 0xfff00032), op(0x06, 9)], FRAME), REFUSED);
+      assert.equal(runFilter([op(0x30, 0xffd00000), op(0x06, 9)], FRAME), REFUSED);
+    });
+
     it('take four times the low nibble into X', () => assert.equal(run([op(0xb1, 20), op(0x87)]), (21 & 0xf) * 4));
 
     it('tell the length on the wire, bytes or not', () => {

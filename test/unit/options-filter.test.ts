@@ -137,18 +137,25 @@ describe('options: filter programs', () => {
       assert.deepEqual(parseFilter(unwritten, 'filter', { for: 'xdp' }), unwritten, 'reads as 0 there');
     });
 
-    it('a program for XDP may ask only for what is known there, and is refused before it is attached', () => {
-      const asks = (which: number): BpfInsn[] => [{ code: 0x20, jt: 0, jf: 0, k: 0xfffff000 + which }, RET_A];
-      for (let which = 0; which <= 60; which += 4) {
-        const filter = asks(which);
-        assert.deepEqual(parseFilter(filter), filter);
-        const isKnown = [0, 8, 24, 28, 40, 44, 48, 60].includes(which);
-        const resolve = (): unknown => resolveXdp({ interface: 'eth7', filter }, 4096);
-        const message = `invalid configuration: filter instruction 0: k ${0xfffff000 + which} is an ancillary load (SKF_AD_OFF + ${which}) that filters for XDP do not have`;
-        if (isKnown) assert.doesNotThrow(resolve);
-        else assert.throws(resolve, { kind: 'Config', option: 'filter', message });
-      }
-    });
+    for (const [what, known, resolve] of [
+      ['XDP', [0, 8, 24, 28, 40, 44, 48, 60], (filter: BpfInsn[]) => resolveXdp({ interface: 'eth7', filter }, 4096)],
+      [
+        'bridges',
+        [0, 4, 8, 28, 40, 44, 48, 60],
+        (filterAToB: BpfInsn[]) => resolveBridge({ interfaceA: 'x', interfaceB: 'y', filterAToB }, 4096),
+      ],
+    ] as const) {
+      it(`a program for ${what} may ask only for what is known there, and is refused before it runs`, () => {
+        const option = what === 'XDP' ? 'filter' : 'filterAToB';
+        for (let which = 0; which <= 60; which += 4) {
+          const filter: BpfInsn[] = [{ code: 0x20, jt: 0, jf: 0, k: 0xfffff000 + which }, RET_A];
+          assert.deepEqual(parseFilter(filter), filter);
+          const message = `invalid configuration: ${option} instruction 0: k ${0xfffff000 + which} is an ancillary load (SKF_AD_OFF + ${which}) that filters for ${what} do not have`;
+          if ((known as readonly number[]).includes(which)) assert.doesNotThrow(() => resolve(filter));
+          else assert.throws(() => resolve(filter), { kind: 'Config', option, message });
+        }
+      });
+    }
 
     it('are compiled for what the option of the table is for', () => {
       const options = { interface: 'eth7', filter: 'vlan 7' };

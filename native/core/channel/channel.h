@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../capture.h"
@@ -33,6 +34,8 @@ class Channel {
 
   // For the taker.
 
+  // As `Capture::set_filter`, before `run`.
+  Status set_filter(std::vector<sock_filter> program) { return capture_->set_filter(std::move(program)); }
   // Where the taker stores how many packets it has consumed so far (modulo 2^32), which is what makes room: a batch
   // that was taken and not looked at still counts. Before `run`; it outlives this.
   void set_consumed(const uint32_t* consumed) { consumed_ = consumed; }

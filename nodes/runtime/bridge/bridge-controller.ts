@@ -5,7 +5,7 @@ import type { BridgeAnswer, BridgeAudience } from '../../../src/bridge/bridge-fe
 import type { BridgeStats } from '../../../src/bridge/bridge-stats';
 import { NetringError } from '../../../src/errors/errors';
 import type { BpfInsn } from '../../../src/filter/instruction';
-import { parseFilter, type Filter } from '../../../src/options/filter-program';
+import { BRIDGE_FILTER, parseFilter, type Filter } from '../../../src/options/filter-program';
 import { BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection, type BridgeMode, type TapMode } from '../../../src/options/values';
 import { BridgeLedger, BridgeRateMeter, SIDES, sideOf, type BridgeReport, type DirectionReport, type Side } from './bridge-ledger';
 import { answerOf, bridgeMessage, sideOfMessage, tokenOf, type BridgeMessage } from './bridge-messages';
@@ -230,7 +230,7 @@ export class BridgeController implements Counted {
     const directions = direction === undefined ? BRIDGE_DIRECTIONS : BRIDGE_DIRECTIONS.filter((known) => known === direction);
     if (directions.length === 0)
       throw NetringError.config(`msg.direction ${shown(direction)} is none of ${BRIDGE_DIRECTIONS.join(', ')}`, 'direction');
-    const instructions = parseFilter(filter);
+    const instructions = parseFilter(filter, 'filter', BRIDGE_FILTER);
     const program = instructions.length === 0 ? null : instructions;
     for (const each of directions) {
       await this.#bridge?.setFilter(each, program);

@@ -80,7 +80,7 @@ function programStatements({ name, filterFor }: OptionRow): string[] {
   return [
     `var program = (${readProgram.toString()})(String(value), '${name}');`,
     `if (typeof program === 'string') return program;`,
-    ...unlessNull(`(${programProblem.toString()})(program, '${name} line ', 2, ${filterFor === 'xdp'})`),
+    ...unlessNull(`(${programProblem.toString()})(program, '${name} line ', 2, '${filterFor}')`),
   ];
 }
 
