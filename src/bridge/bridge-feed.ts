@@ -6,7 +6,9 @@ import type { FrameLike } from '../batches/columns';
 import { requestCollection, requestMinorCollection } from '../batches/collector';
 import { NetringError } from '../errors/errors';
 import type { NativeBridge, NativeBridgeAudience } from '../native';
+import { knownOptions, type NamesOf } from '../options/known-options';
 import type { BridgeSettings } from '../options/generated/builders';
+import { fill } from '../options/rules';
 import { BRIDGE_ACTIONS, BRIDGE_DIRECTIONS, type BridgeAction, type BridgeDirection } from '../options/values';
 
 /** Copies of what is forwarded. They never hold the wire up: those that nobody takes in time are left out and counted as `tapShed`. */
@@ -46,6 +48,11 @@ export interface BridgeAnswer {
   frames?: PacketBatch | readonly FrameLike[];
 }
 
+const TAP_OPTIONS: NamesOf<TapOptions> = { every: true, onBatch: true };
+const INLINE_OPTIONS: NamesOf<InlineOptions> = { timeoutMs: true, default: true, onBatch: true };
+const AUDIENCE: NamesOf<BridgeAudience> = { tap: true, inline: true };
+const ANSWER: NamesOf<BridgeAnswer> = { verdict: true, frames: true };
+
 /** @internal Gets every inline batch and answers it at once. */
 export type Judge = (batch: PacketBatch, direction: BridgeDirection) => Uint8Array;
 
@@ -78,8 +85,9 @@ export class BridgeFeed {
 
   /** Prepares for a run. Throws `Config` on a bad audience. */
   open(audience: BridgeAudience): NativeBridgeAudience {
-    const { tap, inline } = audience;
+    const { tap, inline } = knownOptions(audience, AUDIENCE);
     if (inline !== undefined) {
+      assertListens(knownOptions(inline, INLINE_OPTIONS));
       const timeoutMs = positive('timeoutMs', inline.timeoutMs ?? DEFAULT_TIMEOUT_MS);
       const fallback = inline.default ?? 'forward';
       if (!BRIDGE_ACTIONS.includes(fallback))
@@ -88,6 +96,7 @@ export class BridgeFeed {
       return { tapEvery: 0, inline: true, timeoutMs, timeoutForwards: fallback === 'forward' };
     }
     if (tap === undefined) return SILENT;
+    assertListens(knownOptions(tap, TAP_OPTIONS));
     const tapEvery = positive('every', tap.every ?? 1);
     this.#listen((batch, which) => tap.onBatch(batch, BRIDGE_DIRECTIONS[which]), false);
     return { ...SILENT, tapEvery };
@@ -136,14 +145,15 @@ export class BridgeFeed {
 
   /**
    * Answers an inline batch. False when it has been answered, or was too late. Throws TypeError on what is no answer, RangeError on one that does
-   * not fit the batch.
+   * not fit the batch, `Config` on one with an unknown name: the frames of a misspelt verdict would be forwarded.
    */
   answer(token: string, answer: BridgeAnswer): boolean {
     const { which, sequence } = this.#resolve(token);
-    const forwards = forwardsOf(answer.verdict ?? 'forward');
+    const { verdict = 'forward', frames } = knownOptions(answer, ANSWER);
+    const forwards = forwardsOf(verdict);
     if (sequence === undefined || !this.#inline) return false;
-    if (answer.frames === undefined || forwards === false) return this.#native.answer(which, sequence, forwards);
-    const batch = batchOf(answer.frames);
+    if (frames === undefined || forwards === false) return this.#native.answer(which, sequence, forwards);
+    const batch = batchOf(frames);
     const { bytes, index } = batchMemory(batch);
     return this.#native.answer(which, sequence, forwards, bytes, index);
   }
@@ -212,6 +222,11 @@ export class BridgeFeed {
     if (id === undefined) throw new TypeError(`token ${String(token)} is none that a bridge has given out`);
     return { which: which === '1' ? 1 : 0, ...(id === this.#id ? { sequence: Number(sequence) } : {}) };
   }
+}
+
+/** Called without one, the first batch would throw on the event loop. */
+function assertListens({ onBatch }: { onBatch: unknown }): void {
+  if (typeof onBatch !== 'function') throw NetringError.config(fill('onBatch is {onBatch}: a function', { onBatch }), 'onBatch');
 }
 
 function positive(name: string, value: number): number {

@@ -144,7 +144,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
 
   /**
    * Starts forwarding, on a thread of its own; does nothing on a bridge that runs, and throws `EALREADY` when it were to get another audience.
-   * Frames received before are thrown away and counted as `kernelDrops`. Keeps the process alive.
+   * Frames received before are thrown away and counted as `kernelDrops`. Keeps the process alive. Throws `Config` for a bad audience.
    */
   start(audience: BridgeAudience = {}): this {
     this.#assertOpen();
@@ -161,7 +161,7 @@ export class Bridge extends EventEmitter<BridgeEvents> implements Disposable {
 
   /**
    * Answers a batch of `start({ inline })`. The first answer wins: false for a later one, and for one that comes after the timeout.
-   * Throws TypeError for what is no answer, RangeError when it does not fit the batch, which then still waits.
+   * Throws TypeError for what is no answer, RangeError when it does not fit the batch, `Config` for an unknown name in it; the batch then still waits.
    *
    * @example Every frame waits for its verdict
    * ```ts

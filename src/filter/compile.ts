@@ -1,5 +1,6 @@
 /** tcpdump's filter language to classic BPF, without libpcap. */
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE, isEthernet } from '../interfaces/link-types';
+import { knownOptions, type NamesOf } from '../options/known-options';
 import type { BpfInsn } from './instruction';
 import { assemble } from './assemble';
 import { buildGraph } from './build-graph';
@@ -28,11 +29,13 @@ export interface CompileOptions {
   linkType?: number;
 }
 
+const COMPILE_OPTIONS: NamesOf<CompileOptions> = { for: true, linkType: true };
+
 /**
  * The program of an expression in tcpdump's language (pcap-filter(7)), at most 4096 instructions. It returns 262144 for a packet that matches and 0 for one that does
  * not; an empty expression matches all. Names are not looked up. Throws `FilterError`, whose `column` and `hint` say what to change.
  *
- * Throws TypeError for an expression that is no string, RangeError for another `for`.
+ * Throws TypeError for an expression that is no string, RangeError for another `for`, `NetringError` kind `Config` for an unknown option.
  *
  * @example Compiled once, for several captures
  * ```ts
@@ -44,8 +47,9 @@ export interface CompileOptions {
  * console.log(`${capture.nextBatchBlocking(1000)}`);
  * ```
  */
-export function compileFilter(expression: string, { for: target = 'socket', linkType = ARPHRD_ETHER }: CompileOptions = {}): BpfInsn[] {
+export function compileFilter(expression: string, options: CompileOptions = {}): BpfInsn[] {
   if (typeof expression !== 'string') throw new TypeError('the expression of a filter is a string');
+  const { for: target = 'socket', linkType = ARPHRD_ETHER } = knownOptions(options, COMPILE_OPTIONS);
   if (!FILTER_TARGETS.includes(target))
     throw new RangeError(`a filter is for "socket", "file", "xdp" or "bridge", not ${JSON.stringify(target)}`);
   const node = parse(expression);

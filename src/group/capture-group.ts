@@ -12,6 +12,7 @@ import { captures } from '../metrics/books';
 import { native, type NativeCaptureGeometry } from '../native';
 import { parseFilter, type Filter } from '../options/filter-program';
 import type { CaptureOptions, CaptureSettings } from '../options/generated/builders';
+import { assertOptions } from '../options/known-options';
 import { resolveCapture } from '../options/validate';
 import type { Owner } from '../owner';
 import { type CaptureStats, sumOfStats } from '../capture/capture-stats';
@@ -47,6 +48,7 @@ const MOST_MEMBERS = 256;
 export async function captureGroup(members: number, options: CaptureOptions): Promise<CaptureGroup> {
   if (!Number.isInteger(members) || members < 1 || members > MOST_MEMBERS)
     throw new RangeError(`members must be an integer from 1 to ${MOST_MEMBERS}, not ${members}`);
+  assertOptions(options);
   const given: CaptureOptions = { ...options, fanoutMode: options.fanoutMode ?? 'hash' };
   const { settings, warnings } = resolveCapture(given, native().pageSize);
   const flags = settings.fanoutFlags.filter((flag) => flag !== 'unique-id');

@@ -2,7 +2,8 @@
 import { constants } from 'node:os';
 import { NetringError } from '../errors/errors';
 import { native, type NativeInterface } from '../native';
-import { checkNamespace, nativeNamespace, type NamespaceOptions } from './network-namespace';
+import { knownOptions } from '../options/known-options';
+import { checkNamespace, NAMESPACE_OPTIONS, nativeNamespace, type NamespaceOptions } from './network-namespace';
 
 /** RFC 2863; linux/if.h numbers them in this order. */
 const OPER_STATES = ['unknown', 'not-present', 'down', 'lower-layer-down', 'testing', 'dormant', 'up'] as const;
@@ -33,7 +34,7 @@ const IFF_UP = 1 << 0;
 const IFF_LOOPBACK = 1 << 3;
 
 /**
- * All interfaces, in the kernel's order. Throws `NetringError`: `Io` when the kernel refuses to tell, `InterfaceNotFound` / `PermissionDenied` for a
+ * All interfaces, in the kernel's order. Throws `NetringError`: `Config` for a bad option, `Io` when the kernel refuses to tell, `InterfaceNotFound` / `PermissionDenied` for a
  * namespace that is not there or may not be entered.
  *
  * @example What there is to open
@@ -44,8 +45,9 @@ const IFF_LOOPBACK = 1 << 3;
  * ```
  */
 export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
+  const { netns = '' } = knownOptions(options, NAMESPACE_OPTIONS);
   return native()
-    .interfaces(nativeNamespace(checkNamespace(options.netns ?? '')))
+    .interfaces(nativeNamespace(checkNamespace(netns)))
     .map((entry) => ({
       ...entry,
       operState: OPER_STATES[entry.operState] ?? 'unknown',

@@ -1,6 +1,7 @@
 /** Network namespaces other than that of the process, and how one is named. */
 import { NetringError } from '../errors/errors';
 import type { NativeNamespace } from '../native';
+import type { NamesOf } from '../options/known-options';
 import { fill, namespaceProblem } from '../options/rules';
 
 /** Where interfaces are looked for. */
@@ -8,6 +9,9 @@ export interface NamespaceOptions {
   /** A network namespace: its name (`ip netns`), its path, or the id of a process in it. Needs CAP_SYS_ADMIN. Default: that of this process. */
   netns?: string | number;
 }
+
+/** @internal */
+export const NAMESPACE_OPTIONS: NamesOf<NamespaceOptions> = { netns: true };
 
 /** @internal Where the native core finds a checked namespace. */
 export function nativeNamespace(netns: string): NativeNamespace {

@@ -3,6 +3,7 @@ import type { CounterConfiguration, GaugeConfiguration, Registry } from 'prom-cl
 import { NetringError } from '../errors/errors';
 import type { CaptureStats } from '../capture/capture-stats';
 import { CAPTURE_COLUMNS, captures } from './books';
+import { fill } from '../options/rules';
 import { families, type Family } from './families';
 
 /** What is needed of prom-client's `Registry`. */
@@ -50,7 +51,7 @@ export function registerMetrics(registry: MetricsRegistry): void {
  * Counts for a capture that no handle of this thread is open for: one of a worker thread, whose `stats()` were posted here, or of another process.
  * What is open here is counted already. `delta` without `received` had nothing wait in the ring.
  *
- * Throws TypeError for a name or a number of another type, RangeError for a negative one.
+ * Throws TypeError for a name, a delta or a number of another type, RangeError for a negative one.
  *
  * @example What another process has counted
  * ```ts
@@ -63,6 +64,8 @@ export function registerMetrics(registry: MetricsRegistry): void {
 export function recordCaptureDelta(iface: string, delta: CaptureDelta): void {
   if (typeof iface !== 'string' || iface === '')
     throw new TypeError(`iface must be the name of an interface, not ${JSON.stringify(iface)}`);
+  if (typeof delta !== 'object' || delta === null)
+    throw new TypeError(`delta must be an object with packets, drops and freezes, not ${fill('{delta}', { delta })}`);
   const { packets, drops, freezes, bytes = 0, refiltered = 0, stalls = 0 } = delta;
   const counts = { received: delta.received ?? packets + drops + refiltered, packets, bytes, drops, shed: refiltered, stalls, freezes };
   for (const [name, count] of Object.entries(counts)) {

@@ -10,9 +10,10 @@ import type {
   XdpNodeSettings,
   XdpOptions,
 } from './generated/builders';
+import { unknownOption } from './known-options';
 import { EDITOR_PAGE_SIZE } from './rules';
 import { FLOW_SCHEMA, NODE_GROUPS, OPTION_TABLE, type NodeName, type OptionRow } from './table';
-import { resolveGroup, unknownOption } from './validate';
+import { resolveGroup } from './validate';
 
 export interface FlowSettings<Options, Own> {
   /** What the node's builder takes. */

@@ -14,6 +14,7 @@ import type {
   XdpOptions,
   XdpSettings,
 } from './generated/builders';
+import { assertOptions, unknownOption } from './known-options';
 import { profileField, RING_PROFILES } from './profiles';
 import { fill, interfaceProblem, PAGE_SIZE, type OptionValue, type OptionValues } from './rules';
 import { OPTION_TABLE, type OptionGroup, type OptionRow } from './table';
@@ -58,7 +59,7 @@ export function resolveXdp(options: XdpOptions, pageSize: number): Checked<XdpSe
 
 /** @internal Checks and completes the options of one group of the table. */
 export function resolveGroup(group: OptionGroup, options: object, pageSize: number): Checked<Record<string, OptionValue>> {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw NetringError.config('the options are not an object');
+  assertOptions(options);
   const rows = OPTION_TABLE[group];
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given)) {
@@ -150,44 +151,6 @@ function checkLimits(row: OptionRow, value: number, pageSize: number): number {
     if (limit.broken(value, bound)) throw NetringError.config(fill(limit.text.replace('{name}', row.name), { value, bound }), row.name);
   }
   return value;
-}
-
-/** @internal */
-export function unknownOption(name: string, rows: readonly OptionRow[]): NetringError {
-  const meant = closest(name, rows);
-  const suggestion = meant === undefined ? '' : `, did you mean "${meant}"?`;
-  return NetringError.config(`unknown option ${fill('{name}', { name })}${suggestion}`, name);
-}
-
-/** The option whose name (or setter) is spelt nearly so; netring's own spelling with underscores counts as the same. */
-function closest(name: string, rows: readonly OptionRow[]): string | undefined {
-  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '');
-  let best: string | undefined;
-  let least = Math.min(3, Math.floor(name.length / 2) + 1);
-  for (const row of rows) {
-    for (const candidate of [row.name, row.setter ?? row.name]) {
-      const distance = editDistance(plain(name), plain(candidate));
-      if (distance < least) {
-        least = distance;
-        best = row.name;
-      }
-    }
-  }
-  return best;
-}
-
-/** Levenshtein's. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 export function toNativeCaptureConfig(settings: CaptureSettings): NativeCaptureConfig {

@@ -1,10 +1,11 @@
 /** Capture files as Node streams: batches in, bytes out. */
 import { Transform, type TransformCallback } from 'node:stream';
 import { isPacketBatch } from '../batches/batch';
+import { knownOptions } from '../options/known-options';
 import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { FileMemory } from './file-memory';
-import { PcapEncoder, type PcapOptions } from './pcap-encoder';
-import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
+import { PCAP_OPTIONS, PcapEncoder, type PcapOptions } from './pcap-encoder';
+import { PCAPNG_OPTIONS, PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
 
 /** Batches that may wait to be encoded, and bytes that may wait to be read. */
 const WAITING_BATCHES = 4;
@@ -107,7 +108,7 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
 export class PcapWriter extends CaptureFileWriter<PcapEncoder> {
   /** Throws NetringError kind `Config`. */
   constructor(options: PcapOptions = {}) {
-    super(new PcapEncoder(options));
+    super(new PcapEncoder(knownOptions(options, PCAP_OPTIONS)));
   }
 }
 
@@ -132,7 +133,7 @@ export class PcapWriter extends CaptureFileWriter<PcapEncoder> {
 export class PcapngWriter extends CaptureFileWriter<PcapngEncoder> {
   /** Throws NetringError kind `Config`, RangeError for a text of more than 65535 bytes. */
   constructor(options: PcapngOptions = {}) {
-    super(new PcapngEncoder(options));
+    super(new PcapngEncoder(knownOptions(options, PCAPNG_OPTIONS)));
   }
 
   /** Writes the counters of all interfaces as they are when the batches before are written. They are written at the end in any case. */

@@ -1,6 +1,7 @@
 /** Encodes batches as a pcap file: little-endian, nanoseconds, one link type. */
 import { batchLinkType, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
+import type { NamesOf } from '../options/known-options';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import { encodePcapRecords, pcapRecordsRoom } from './packet-encoders';
@@ -13,6 +14,8 @@ export interface PcapOptions {
   /** LINKTYPE_* of the file. Default: that of the first batch, 1 (Ethernet) when there is none. */
   linkType?: number;
 }
+
+export const PCAP_OPTIONS: NamesOf<PcapOptions> = { snapLen: true, linkType: true };
 
 const LINKTYPE_ETHERNET = 1;
 /** What readers expect at most, tcpdump and Wireshark among them. */

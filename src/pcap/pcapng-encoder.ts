@@ -1,6 +1,7 @@
 /** Encodes batches as a pcapng file: little-endian, nanoseconds, several interfaces, their counters. */
 import { batchLinkType, type PacketBatch } from '../batches/batch';
 import type { Timestamp } from '../batches/packet';
+import { checkType, type NamesOf } from '../options/known-options';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
 import { fileLinkType } from './link-types';
 import type { InterfaceCounters } from './file-window';
@@ -24,6 +25,8 @@ export interface PcapngOptions {
   statistics?: (interfaceName: string) => InterfaceCounters | undefined;
 }
 
+export const PCAPNG_OPTIONS: NamesOf<PcapngOptions> = { application: true, comment: true, snapLen: true, statistics: true };
+
 interface Described {
   id: number;
   name: string;
@@ -43,6 +46,9 @@ export class PcapngEncoder implements FileEncoder {
 
   /** `losses` goes on counting from another file's. Throws NetringError kind `Config`, RangeError for a text of more than 65535 bytes. */
   constructor(options: PcapngOptions = {}, losses = options.statistics && new LossCounter(options.statistics)) {
+    checkType(options, 'application', 'string');
+    checkType(options, 'comment', 'string');
+    checkType(options, 'statistics', 'function');
     this.#section = sectionHeaderBlock(options.application ?? APPLICATION, options.comment);
     this.#snapLen = options.snapLen ?? 0;
     this.#kept = keptLength(options.snapLen);

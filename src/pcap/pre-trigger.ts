@@ -3,6 +3,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import { RECORD_WORDS } from '../native';
+import { knownOptions, type NamesOf } from '../options/known-options';
 import { batchOf, type CaptureFileInput } from './file-encoder';
 import { endOfRoom, firstAt, shifted } from './packet-range';
 
@@ -13,6 +14,8 @@ export interface PreTriggerOptions {
   /** Packets are held that are not older than so many seconds before the newest, by their timestamps. */
   maxSeconds?: number;
 }
+
+const PRE_TRIGGER_OPTIONS: NamesOf<PreTriggerOptions> = { maxBytes: true, maxSeconds: true };
 
 /** What a packet takes besides its bytes: its record in memory, and as much in a pcapng file. */
 const PACKET_OVERHEAD = RECORD_WORDS * 4;
@@ -51,8 +54,9 @@ export class PreTrigger extends Transform {
   #over = false;
 
   /** Throws NetringError kind `Config`. */
-  constructor({ maxBytes, maxSeconds }: PreTriggerOptions) {
+  constructor(options: PreTriggerOptions) {
     super({ objectMode: true, highWaterMark: WAITING_BATCHES });
+    const { maxBytes, maxSeconds } = knownOptions(options, PRE_TRIGGER_OPTIONS);
     if (maxBytes === undefined && maxSeconds === undefined)
       throw NetringError.config('maxBytes and maxSeconds are missing: one of them bounds what is held', 'maxBytes');
     if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes > 0))

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
 import type { PacketBatch } from '../batches/batch';
+import { knownOptions, type NamesOf } from '../options/known-options';
 import { CaptureParser } from './capture-parser';
 import { fileChunks, type Chunk } from './file-chunks';
 import type { FileInterface } from './file-window';
@@ -15,6 +16,8 @@ export interface ReadPcapOptions {
   /** Aborting ends the iteration with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
+
+const READ_PCAP_OPTIONS: NamesOf<ReadPcapOptions> = { signal: true };
 
 /** Batches that are parsed before the event loop turns, some megabytes' worth. */
 const BATCHES_A_TURN = 16;
@@ -40,7 +43,7 @@ const BATCHES_A_TURN = 16;
  * ```
  */
 export function readPcap(input: PcapInput, options: ReadPcapOptions = {}): PcapReader {
-  return new PcapReader(input, options);
+  return new PcapReader(input, knownOptions(options, READ_PCAP_OPTIONS));
 }
 
 /** What `readPcap` gives: to be iterated once. Leaving the loop closes the file, or destroys the stream. */

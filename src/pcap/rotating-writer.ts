@@ -4,12 +4,13 @@ import { Writable } from 'node:stream';
 import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import type { Timestamp } from '../batches/packet';
+import { checkType, knownOptions, type NamesOf } from '../options/known-options';
 import { batchOf, type Allocate, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { FileNames } from './file-names';
 import { LossCounter } from './losses';
 import { endOfRoom, firstAt, shifted } from './packet-range';
 import { PcapEncoder } from './pcap-encoder';
-import { PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
+import { PCAPNG_OPTIONS, PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
 
 /** Options of `RotatingWriter`. Without a limit there is one file, until `rotate`. */
 export interface RotatingOptions extends PcapngOptions {
@@ -31,6 +32,17 @@ export interface RotatingOptions extends PcapngOptions {
   /** Told of every file when it is complete and closed. */
   onFile?: (file: RecordedFile) => void;
 }
+
+const ROTATING_OPTIONS: NamesOf<RotatingOptions> = {
+  ...PCAPNG_OPTIONS,
+  path: true,
+  format: true,
+  maxBytes: true,
+  maxSeconds: true,
+  maxPackets: true,
+  keep: true,
+  onFile: true,
+};
 
 /** A file that is complete. */
 export interface RecordedFile {
@@ -234,7 +246,8 @@ export class RotatingWriter extends Writable {
 }
 
 function checked(options: RotatingOptions): RotatingOptions {
-  const { format = 'pcapng', maxBytes, maxSeconds, maxPackets, keep } = options;
+  const { format = 'pcapng', maxBytes, maxSeconds, maxPackets, keep } = knownOptions(options, ROTATING_OPTIONS);
+  checkType(options, 'onFile', 'function');
   if (!['pcapng', 'pcap'].includes(format)) throw NetringError.config(`format is ${String(format)}: pcapng or pcap`, 'format');
   if (maxSeconds !== undefined && !(maxSeconds > 0 && Number.isFinite(maxSeconds)))
     throw NetringError.config(`maxSeconds is ${maxSeconds}: a number of seconds above 0`, 'maxSeconds');

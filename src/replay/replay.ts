@@ -4,6 +4,7 @@ import { isUint8Array } from 'node:util/types';
 import type { SendReport } from '../async/send-loop';
 import { batchLinkType, sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
+import { knownOptions, type NamesOf } from '../options/known-options';
 import type { Pacing } from '../options/values';
 import { isEthernet } from '../interfaces/link-types';
 import { readPcap } from '../pcap/reader';
@@ -43,6 +44,8 @@ export interface ReplayOptions {
   report?: ReplayReport | undefined;
 }
 
+const REPLAY_OPTIONS: NamesOf<ReplayOptions> = { timing: true, speed: true, rate: true, loop: true, signal: true, report: true };
+
 /** What became of the packets. */
 export interface ReplayReport {
   /** Packets the kernel took. */
@@ -80,7 +83,7 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  * ```
  */
 export async function replay(source: ReplaySource, sink: ReplaySink, options: ReplayOptions = {}): Promise<ReplayReport> {
-  const { signal, loop = 1 } = options;
+  const { signal, loop = 1 } = knownOptions(options, REPLAY_OPTIONS);
   const pacer = pacerFor(options);
   const open = opener(source, loop, signal);
   const report = Object.assign(options.report ?? {}, { sent: 0, rejected: 0, bytes: 0, loops: 0 });
