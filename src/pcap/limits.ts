@@ -6,7 +6,12 @@ export const MAX_BLOCK_LENGTH = 16 * 1024 * 1024;
 export const MAX_CAPTURED_LENGTH = MAX_BLOCK_LENGTH;
 /** Interfaces of one section: as many as the 16-bit number of the obsolete packet block tells apart. */
 export const MAX_INTERFACES = 65_536;
-/** Bytes of an interface's name that are kept: a section of many interfaces shall not fill the memory with text. */
+/** Bytes of an interface's name that are kept. */
 export const MAX_INTERFACE_NAME = 256;
+/**
+ * Bytes of all names of a section: 16 for each of as many interfaces as there may be, one more than the kernel's names have. Many long names shall
+ * not fill the memory with text.
+ */
+export const MAX_SECTION_NAMES = MAX_INTERFACES * 16;
 /** Bytes that a packet takes in a file at least, those of its own aside: an empty one in a pcap file, or a simple packet block. */
 export const LEAST_RECORD = 16;

@@ -2,7 +2,7 @@
 import type { BatchBuilder } from './batch-builder';
 import { invalidFile } from './file-error';
 import type { FileInterface, FileWindow, Shortage } from './file-window';
-import { MAX_INTERFACES } from './limits';
+import { MAX_INTERFACES, MAX_SECTION_NAMES } from './limits';
 import { BlockBody } from './pcapng-body';
 import { Block, ENHANCED_PACKET_HEADER, Option, PACKET_TYPE_UNKNOWN, packetTypeOfFlags, padded } from './pcapng-format';
 import { describedInterface, type PcapngInterface } from './pcapng-interface';
@@ -15,6 +15,8 @@ export class PcapngParser {
   readonly format = 'pcapng';
   readonly #body = new BlockBody();
   #interfaces: PcapngInterface[] = [];
+  /** Bytes of their names. */
+  #nameBytes = 0;
 
   get shortage(): Shortage {
     return this.#body.shortage;
@@ -63,13 +65,18 @@ export class PcapngParser {
     body.beginOptions(SECTION_HEADER);
     while (body.nextOption());
     this.#interfaces = [];
+    this.#nameBytes = 0;
   }
 
   #describe(): void {
     const body = this.#body;
     if (this.#interfaces.length === MAX_INTERFACES)
       throw invalidFile(body.blockOffset, `a section describes more than ${MAX_INTERFACES} interfaces`);
-    this.#interfaces.push(describedInterface(body));
+    const described = describedInterface(body);
+    this.#nameBytes += Buffer.byteLength(described.told.name);
+    if (this.#nameBytes > MAX_SECTION_NAMES)
+      throw invalidFile(body.blockOffset, `the names of a section's interfaces have more than ${MAX_SECTION_NAMES} bytes`);
+    this.#interfaces.push(described);
   }
 
   /** Enhanced and obsolete packet blocks differ in the width of the interface number only. */

@@ -26,7 +26,9 @@ const BATCHES_A_TURN = 16;
  * Reads a capture file: pcap (microseconds, nanoseconds, or the modified form with 24 bytes before each packet) or pcapng, in either byte order,
  * recognised by its first bytes. Owned batches of one interface and at most 1024 packets come in the order of the file and share its bytes.
  *
- * Packets are bounded by 16 MiB, and so is what is held of a file besides its batches. The iteration throws `NetringError` kind `Io`, code
+ * A block or a packet has at most 16 MiB, a section at most 65,536 interfaces and 1 MiB of their names. So what is held of a file besides its batches is
+ * bounded too, whatever the file claims: 36 MiB for the interfaces, and three blocks, 48 MiB, while the longest comes in pieces behind another one
+ * (measured with files made for it, pieces of 4 KiB). The iteration throws `NetringError` kind `Io`, code
  * `ERR_TRUNCATED_FILE` or `ERR_INVALID_FILE`, with the byte offset, after the packets before that place; the file system's error when there is no
  * such file. Throws TypeError for an input of another type.
  *

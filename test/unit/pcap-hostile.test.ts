@@ -197,6 +197,18 @@ describe('readCaptureFile: files made to do harm', () => {
     refused(many(65_537), 28 + 65_536 * 20, /more than 65536 interfaces/);
   });
 
+  it('bounds the names of a section, and counts anew in the next', () => {
+    const s = new Section();
+    const named = (number: number, name: string): Buffer =>
+      Buffer.concat(Array<Buffer>(number).fill(s.interface([interfaceName(name), endOfOptions])));
+    const packet = s.enhanced(arpRequest(1));
+    const most = Buffer.concat([s.header(), named(4096, 'n'.repeat(300)), packet]);
+    assert.equal(count(readCaptureFile(Buffer.concat([most, most]))), 2);
+    refused(Buffer.concat([most, named(1, 'n'), packet]), most.length, /names of a section's interfaces have more than 1048576 bytes/, 1);
+    // What the kernel calls its interfaces.
+    assert.equal(count(readCaptureFile(Buffer.concat([s.header(), named(65_536, 'n'.repeat(15)), packet]))), 1);
+  });
+
   it('reads millions of empty blocks and empty packets', () => {
     const s = new Section();
     const blocks = Buffer.concat([s.header(), ...Array<Buffer>(1_000_000).fill(s.block(0x7777, []))]);
