@@ -22,13 +22,13 @@ export async function* fileChunks(path: string | URL): AsyncGenerator<Chunk, voi
       const chunk = await coming;
       if (chunk.bytes.length === 0) return;
       coming = readChunk(file, memory);
-      // Whoever leaves the loop does not wait for it.
       coming.catch(() => undefined);
       yield chunk;
     }
   } finally {
     memory.close();
-    await file.close();
+    // Not awaited: it ends after the read that is under way, which that of a pipe may never do.
+    file.close().catch(() => undefined);
   }
 }
 

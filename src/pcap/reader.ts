@@ -1,7 +1,7 @@
 /** Capture files as a stream of batches. */
-import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
+import { interruptible } from '../async/interruptible';
 import type { PacketBatch } from '../batches/batch';
 import { knownOptions, type NamesOf } from '../options/known-options';
 import { CaptureParser } from './capture-parser';
@@ -100,59 +100,13 @@ export class PcapReader implements AsyncIterable<PacketBatch> {
 
 function chunksOf(input: PcapInput, signal: AbortSignal | undefined): AsyncIterable<Chunk> {
   if (isUint8Array(input)) return foreign([input]);
-  if (typeof input === 'string' || input instanceof URL) return iterated(fileChunks(input), signal);
+  if (typeof input === 'string' || input instanceof URL) return interruptible(fileChunks(input), signal);
   if (typeof input !== 'object' || input === null || !(Symbol.asyncIterator in input || Symbol.iterator in input))
     throw new TypeError('readPcap takes a path, a Buffer, a Readable or an iterable of Buffers');
-  return foreign(isReadable(input) ? streamed(input, signal) : iterated(input, signal));
+  return foreign(interruptible(input, signal));
 }
 
 /** Memory that is not ours. */
 async function* foreign(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Chunk> {
   for await (const bytes of chunks) yield { bytes, headroom: 0 };
-}
-
-function isReadable(input: object): input is Readable {
-  return 'destroy' in input && 'pipe' in input;
-}
-
-/** A stream waits for bytes that may never come: an abort destroys it. */
-async function* streamed(stream: Readable, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  signal?.throwIfAborted();
-  const abort = (): void => void stream.destroy();
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
-  } catch (error) {
-    // Destroyed by the abort, it complains that it ended too early.
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-}
-
-/** An iterator cannot be interrupted: an abort leaves its pending step alone. */
-async function* iterated<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
-  signal?.throwIfAborted();
-  let giveUp: (reason: unknown) => void = () => undefined;
-  const abort = (): void => giveUp(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      // Not a race with one promise of the abort: that would hold every chunk it ever lost to.
-      const step = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
-        giveUp = reject;
-        Promise.resolve(iterator.next()).then(resolve, reject);
-      });
-      ended = step.done === true;
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    signal?.removeEventListener('abort', abort);
-    // Not awaited: behind a step that never ends this would not either.
-    if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
-  }
 }

@@ -1,6 +1,7 @@
 /** Sends recorded packets again. */
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
+import { interruptible } from '../async/interruptible';
 import type { SendReport } from '../async/send-loop';
 import { batchLinkType, sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
@@ -107,7 +108,7 @@ async function onePass(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   let last: number | undefined;
-  for await (const batch of batches) {
+  for await (const batch of interruptible(batches, signal)) {
     if (batch.length === 0) continue;
     const linkType = batchLinkType(batch);
     if (!isEthernet(linkType))

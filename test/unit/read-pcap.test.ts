@@ -1,6 +1,6 @@
 /** readPcap: from files, Buffers and streams, cut, wrong, slow, endless. */
 import assert from 'node:assert/strict';
-import { createReadStream, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, createReadStream, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,6 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createGzip, createGunzip } from 'node:zlib';
 import { NetringError, readPcap, type PacketBatch, type PcapInput } from '@netring/node-red';
 import { readCaptureFile } from '../../src/pcap/file-reader';
+import { output } from '../support/process';
+import { within } from '../support/wait';
 import { arpRequest, NANOSECONDS, pcap, random, Section, u32 } from './pcap-files';
 
 interface Reading {
@@ -72,6 +74,15 @@ describe('readPcap', () => {
     const path = join(folder, name);
     writeFileSync(path, bytes);
     return path;
+  };
+
+  /** A named pipe that bytes have been written to, and that ends with `close`. */
+  const pipe = (name: string, bytes: Uint8Array): { path: string; close: () => void } => {
+    const path = join(folder, name);
+    output('mkfifo', [path]);
+    const fd = openSync(path, 'r+');
+    writeSync(fd, bytes);
+    return { path, close: () => closeSync(fd) };
   };
 
   for (const [name, file] of [
@@ -286,6 +297,58 @@ describe('readPcap', () => {
     const aborted = AbortSignal.abort(reason);
     for (const input of [pcapng(1), [pcapng(1)], keep('abort.pcapng', pcapng(1))])
       await assert.rejects(readPcap(input, { signal: aborted })[Symbol.asyncIterator]().next(), reason);
+  });
+
+  it('an abort while the loop has a batch ends the iteration when it goes on, with the reason', async () => {
+    const reason = new Error('enough');
+    const silent = async function* (): AsyncGenerator<Buffer> {
+      yield pcapng(1);
+      await new Promise(() => undefined);
+    };
+    const { path, close } = pipe('abort.fifo', pcapng(1));
+    try {
+      const stream = new PassThrough();
+      stream.write(pcapng(1));
+      for (const make of [silent, () => path, () => stream, (signal: AbortSignal) => Readable.from(silent(), { signal })]) {
+        const abort = new AbortController();
+        const loop = async (): Promise<void> => {
+          for await (const batch of readPcap(make(abort.signal), { signal: abort.signal })) {
+            assert.equal(batch.length, 1);
+            abort.abort(reason);
+          }
+        };
+        await assert.rejects(within(loop(), 2000, 'the end of the loop'), reason);
+      }
+      assert.ok(stream.destroyed);
+    } finally {
+      close();
+    }
+  });
+
+  it('a loop over a pipe may be left while nothing comes', async () => {
+    const { path, close } = pipe('left.fifo', pcapng(1));
+    try {
+      const loop = async (): Promise<void> => {
+        for await (const batch of readPcap(path)) if (batch.length === 1) break;
+      };
+      await within(loop(), 2000, 'the end of the loop');
+    } finally {
+      close();
+    }
+  });
+
+  it('a source is told that the loop is left, and waited for', async () => {
+    let ended = false;
+    const source = async function* (): AsyncGenerator<Buffer> {
+      try {
+        for (;;) yield pcapng(1);
+      } finally {
+        await delay(5);
+        ended = true;
+      }
+    };
+    for await (const batch of readPcap(source())) if (batch.length > 0) break;
+    assert.ok(ended);
   });
 
   it('an abort by a timer comes through while a Buffer is read', async () => {

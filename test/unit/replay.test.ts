@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PacketBatch, readPcap, replay, type ReplayOptions, type ReplayReport, type ReplaySource } from '@netring/node-red';
 import type { SendReport } from '../../src/async/send-loop';
 import { Pacer, pacedBatch } from '../../src/replay/pacer';
+import { within } from '../support/wait';
 import { requests } from './pcap-requests';
 
 /** Notes which packets came and when, in ms after the first. */
@@ -157,6 +160,40 @@ describe('replay', () => {
     setTimeout(() => abort.abort(reason), 20);
     await assert.rejects(replay([requests(0, 5)], stuck, { signal: abort.signal }), reason);
     await assert.rejects(replay([requests(0, 5)], new Sink(), { signal: AbortSignal.abort(reason) }), reason);
+  });
+
+  it('an abort ends the wait for a source that gives nothing more, and destroys a stream', async () => {
+    const reason = new Error('enough');
+    const silent = async function* (): AsyncGenerator<PacketBatch> {
+      yield requests(0, 1);
+      await new Promise(() => undefined);
+    };
+    const stream = new PassThrough({ objectMode: true });
+    stream.write(requests(0, 1));
+    for (const source of [silent(), silent, stream] satisfies ReplaySource[]) {
+      const abort = new AbortController();
+      const report: ReplayReport = { sent: 0, rejected: 0, bytes: 0, loops: 0 };
+      setTimeout(() => abort.abort(reason), 20);
+      const replayed = replay(source, new Sink(), { signal: abort.signal, report });
+      await assert.rejects(within(replayed, 2000, 'the end of the replay'), reason);
+      assert.deepEqual([report.sent, report.loops], [1, 0]);
+    }
+    assert.ok(stream.destroyed);
+  });
+
+  it('a source has returned before what the sink failed with comes out', async () => {
+    let returned = false;
+    const source = async function* (): AsyncGenerator<PacketBatch> {
+      try {
+        for (;;) yield requests(0, 1);
+      } finally {
+        await delay(5);
+        returned = true;
+      }
+    };
+    const failing = { sendBatch: () => Promise.reject(new Error('no link')) };
+    await assert.rejects(replay(source, failing, { signal: new AbortController().signal }), /no link/);
+    assert.ok(returned);
   });
 
   it('counts what is refused, passes on what fails, ends when there is nothing to replay', async () => {
