@@ -34,6 +34,11 @@ export function batchOf(input: CaptureFileInput): PacketBatch {
   return PacketBatch.from(packets);
 }
 
+/** An input that stays as it is when a borrowed batch is released: such a batch is copied. */
+export function lasting(input: unknown): unknown {
+  return isPacketBatch(input) && input.borrowed ? input.toOwned() : input;
+}
+
 /** Checks the option `snapLen`: bytes of a packet that are kept, 0 for all. Returns the limit. */
 export function keptLength(snapLen = 0): number {
   if (!Number.isInteger(snapLen) || snapLen < 0 || snapLen > MAX_CAPTURED_LENGTH)

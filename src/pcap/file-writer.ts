@@ -1,8 +1,7 @@
 /** Capture files as Node streams: batches in, bytes out. */
 import { Transform, type TransformCallback } from 'node:stream';
-import { isPacketBatch } from '../batches/batch';
 import { knownOptions } from '../options/known-options';
-import { batchOf, type CaptureFileInput, type FileEncoder } from './file-encoder';
+import { batchOf, lasting, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { FileMemory } from './file-memory';
 import { PCAP_OPTIONS, PcapEncoder, type PcapOptions } from './pcap-encoder';
 import { PCAPNG_OPTIONS, PcapngEncoder, type PcapngOptions } from './pcapng-encoder';
@@ -40,9 +39,18 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
   /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
-    const waits = this.writableLength > 0 || this.writableCorked > 0;
-    const kept = waits && isPacketBatch(input) && input.borrowed ? input.toOwned() : input;
-    return super.write(kept, ...(rest as []));
+    return super.write(this.#kept(input), ...(rest as []));
+  }
+
+  /** Ends it as any `Writable`. */
+  override end(callback?: () => void): this;
+  /** Takes one more input, as `write` does, and ends it. */
+  override end(input: unknown, callback?: () => void): this;
+  /** As without an encoding, which has no meaning for packets. */
+  override end(input: unknown, encoding?: BufferEncoding, callback?: () => void): this;
+  override end(input?: unknown, ...rest: unknown[]): this {
+    // Node.js does not call `write` for it.
+    return super.end(this.#kept(input), ...(rest as []));
   }
 
   /** @internal */
@@ -70,6 +78,11 @@ abstract class CaptureFileWriter<E extends FileEncoder> extends Transform {
   protected encodeStatistics(encoder: E): Buffer | undefined {
     void encoder;
     return undefined;
+  }
+
+  /** What is encoded at once need not be copied. */
+  #kept(input: unknown): unknown {
+    return this.writableLength > 0 || this.writableCorked > 0 ? lasting(input) : input;
   }
 
   #respond(callback: TransformCallback, encode: () => Buffer | undefined): void {

@@ -1,10 +1,10 @@
 /** What happened before: packets that are held back until something makes them worth keeping. */
 import { Transform, type TransformCallback } from 'node:stream';
-import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
+import { sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import { RECORD_WORDS } from '../native';
 import { knownOptions, type NamesOf } from '../options/known-options';
-import { batchOf, type CaptureFileInput } from './file-encoder';
+import { batchOf, lasting, type CaptureFileInput } from './file-encoder';
 import { endOfRoom, firstAt, shifted } from './packet-range';
 
 /** Bounds of a `PreTrigger`: at least one of them. */
@@ -95,7 +95,18 @@ export class PreTrigger extends Transform {
   /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
-    return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));
+    return super.write(lasting(input), ...(rest as []));
+  }
+
+  /** Ends it as any `Writable`. */
+  override end(callback?: () => void): this;
+  /** Takes one more input, as `write` does, and ends it. */
+  override end(input: unknown, callback?: () => void): this;
+  /** As without an encoding, which has no meaning for packets. */
+  override end(input: unknown, encoding?: BufferEncoding, callback?: () => void): this;
+  override end(input?: unknown, ...rest: unknown[]): this {
+    // Node.js does not call `write` for it.
+    return super.end(lasting(input), ...(rest as []));
   }
 
   /** @internal */

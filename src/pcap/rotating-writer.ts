@@ -1,11 +1,11 @@
 /** A recording in several files, of which the newest are kept. */
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
+import { sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import type { Timestamp } from '../batches/packet';
 import { checkType, knownOptions, type NamesOf } from '../options/known-options';
-import { batchOf, type Allocate, type CaptureFileInput, type FileEncoder } from './file-encoder';
+import { batchOf, lasting, type Allocate, type CaptureFileInput, type FileEncoder } from './file-encoder';
 import { FileNames } from './file-names';
 import { LossCounter } from './losses';
 import { endOfRoom, firstAt, shifted } from './packet-range';
@@ -131,7 +131,18 @@ export class RotatingWriter extends Writable {
   /** As without an encoding, which has no meaning for packets. */
   override write(input: unknown, encoding?: BufferEncoding, callback?: (error: Error | null | undefined) => void): boolean;
   override write(input: unknown, ...rest: unknown[]): boolean {
-    return super.write(isPacketBatch(input) && input.borrowed ? input.toOwned() : input, ...(rest as []));
+    return super.write(lasting(input), ...(rest as []));
+  }
+
+  /** Ends it as any `Writable`. */
+  override end(callback?: () => void): this;
+  /** Takes one more input, as `write` does, and ends it. */
+  override end(input: unknown, callback?: () => void): this;
+  /** As without an encoding, which has no meaning for packets. */
+  override end(input: unknown, encoding?: BufferEncoding, callback?: () => void): this;
+  override end(input?: unknown, ...rest: unknown[]): this {
+    // Node.js does not call `write` for it.
+    return super.end(lasting(input), ...(rest as []));
   }
 
   /** Ends the present file; the next packet begins a new one. Resolves when it is complete. */

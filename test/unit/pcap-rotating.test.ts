@@ -23,7 +23,7 @@ import { root } from '../support/paths';
 import { output } from '../support/process';
 import { until } from '../support/wait';
 import { arpRequest, needTools } from './pcap-files';
-import { requests } from './pcap-requests';
+import { borrowed, requests } from './pcap-requests';
 
 /** Of one ARP request in a pcapng file: 60 bytes and 48 around them. */
 const BLOCK = 108;
@@ -168,6 +168,17 @@ describe('RotatingWriter', function () {
     writer.end(requests(1, 2));
     await once(writer, 'close');
     assertHolds(told, 0, 2);
+  });
+
+  it('a borrowed batch may be released when write() and end() return', async () => {
+    const writer = new RotatingWriter({ path: join(folder, 'views-{number}.pcapng') });
+    for (const hand of [(view: PacketBatch) => writer.write(view), (view: PacketBatch) => writer.end(view)]) {
+      const view = borrowed(requests(0, 20));
+      hand(view);
+      view.release();
+    }
+    await once(writer, 'close');
+    assert.deepEqual(paths().flatMap(numbersIn), [...range(0, 20), ...range(0, 20)]);
   });
 
   it('on demand', async () => {

@@ -1,5 +1,6 @@
 /** PcapWriter and PcapngWriter before tools that are not ours. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,12 +8,11 @@ import { Readable, type Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { PacketBatch, PcapngWriter, PcapWriter, readPcap, type CaptureFileInput, type InterfaceCounters } from '@netring/node-red';
-import { batchMemory } from '../../src/batches/batch';
-import { Header, HEADER_WORDS } from '../../src/native';
 import type { PacketDirection } from '../../src/batches/packet';
 import { output } from '../support/process';
 import { tshark } from '../support/witness';
 import { arpRequest, needTools } from './pcap-files';
+import { borrowed } from './pcap-requests';
 import { capinfos, digest, seconds, tcpdumpCopy } from './pcap-tools';
 
 const START = 1_700_000_000;
@@ -44,22 +44,6 @@ async function packetsOf(file: Uint8Array): Promise<[string, string, bigint][]> 
   for await (const batch of readPcap(file))
     for (const packet of batch) list.push([batch.interface, digest(packet.data), packet.timestampNs]);
   return list;
-}
-
-/** A view into a ring: when it is released, the ring is written anew. */
-function borrowed(from: PacketBatch): PacketBatch {
-  const { bytes, index } = batchMemory(from.copy());
-  const header = new Uint32Array(HEADER_WORDS);
-  header[Header.Count] = from.length;
-  header[Header.ByteLength] = from.byteLength;
-  return new PacketBatch({
-    header,
-    index,
-    bytes: bytes as Buffer,
-    interface: from.interface,
-    linkType: 1,
-    release: () => bytes.fill(0xdd),
-  });
 }
 
 describe('PcapWriter and PcapngWriter', () => {
@@ -170,6 +154,36 @@ describe('PcapWriter and PcapngWriter', () => {
         read.map(([, data]) => data),
         sent.slice(0, 61).map((packet) => digest(packet.data)),
       );
+    });
+
+    it(`${name}: and so may one that comes with end(), whatever else is given to it`, async () => {
+      const ends: ((writer: PcapWriter | PcapngWriter, last: PacketBatch, done: () => void) => unknown)[] = [
+        (writer, last, done) => writer.end(last, done),
+        (writer, last, done) => writer.end(last, 'utf8', done),
+        (writer, last, done) => writer.on('finish', done).end(last),
+        (writer, last, done) => (writer.write(last), writer.end(done)),
+      ];
+      for (const end of ends) {
+        const writer = make();
+        // Fills what may wait to be read, so that all that comes after it waits.
+        writer.write(PacketBatch.from([Buffer.alloc(1_100_000)], { interface: 'eth0' }));
+        writer.write(requests(0, 30));
+        const view = borrowed(requests(30, 61));
+        let finished = 0;
+        end(writer, view, () => finished++);
+        view.release();
+        const read = await packetsOf(await buffer(writer));
+        assert.deepEqual(
+          read.slice(1).map(([, data]) => data),
+          sent.slice(0, 61).map((packet) => digest(packet.data)),
+        );
+        assert.equal(finished, 1);
+      }
+      const ended = make();
+      ended.end();
+      const failed = once(ended, 'error');
+      ended.end(borrowed(requests(0, 1)));
+      assert.equal(((await failed)[0] as NodeJS.ErrnoException).code, 'ERR_STREAM_WRITE_AFTER_END');
     });
   }
 
