@@ -220,9 +220,15 @@ export class RotatingWriter extends Writable {
     const handle = await open(path, 'wx');
     const encoder = this.#createEncoder();
     const until = maxSeconds === undefined ? undefined : shifted(start, maxSeconds);
-    const ms = (maxSeconds ?? Infinity) * 1000;
-    const timer = ms > LONGEST_TIMER_MS ? undefined : setTimeout(() => this.#outOfTime(path), ms).unref();
-    return { path, number, packets: 0, bytes: 0, handle, encoder, until, timer };
+    const file: CurrentFile = { path, number, packets: 0, bytes: 0, handle, encoder, until, timer: undefined };
+    if (maxSeconds !== undefined) this.#endAfter(file, maxSeconds * 1000);
+    return file;
+  }
+
+  /** Ends a file after so long, in as many timers as that takes. */
+  #endAfter(file: CurrentFile, ms: number): void {
+    const step = Math.min(ms, LONGEST_TIMER_MS);
+    file.timer = setTimeout(() => (ms > step ? this.#endAfter(file, ms - step) : this.#outOfTime(file.path)), step).unref();
   }
 
   /** Nothing has come that would have ended the file. */

@@ -170,6 +170,36 @@ describe('RotatingWriter', function () {
     assertHolds(told, 0, 2);
   });
 
+  it('by time: of the clock, also after longer than a timer can be set for', async () => {
+    const told: RecordedFile[] = [];
+    const maxSeconds = 60 * 86_400;
+    const set = globalThis.setTimeout;
+    const timers: { fire: () => void; ms: number }[] = [];
+    const fake = (fire: () => void, ms: number): NodeJS.Timeout => {
+      timers.push({ fire, ms });
+      return set(() => undefined, 0);
+    };
+    globalThis.setTimeout = Object.assign(fake, set);
+    try {
+      const writer = new RotatingWriter({ path: join(folder, 'slow-{number}.pcapng'), maxSeconds, onFile: (file) => told.push(file) });
+      await new Promise<void>((resolve, reject) => writer.write(requests(0, 1), (error) => (error ? reject(error) : resolve())));
+      let elapsed = 0;
+      for (let timer = timers.shift(); timer !== undefined; timer = timers.shift()) {
+        assert.ok(timer.ms > 0 && timer.ms < 2 ** 31, `${timer.ms}`);
+        assert.notEqual(writer.path, undefined);
+        elapsed += timer.ms;
+        timer.fire();
+      }
+      assert.equal(elapsed, maxSeconds * 1000);
+      // In its turn, which is after the timer's.
+      await writer.rotate();
+      assert.equal(told.length, 1);
+      writer.destroy();
+    } finally {
+      globalThis.setTimeout = set;
+    }
+  });
+
   it('a borrowed batch may be released when write() and end() return', async () => {
     const writer = new RotatingWriter({ path: join(folder, 'views-{number}.pcapng') });
     for (const hand of [(view: PacketBatch) => writer.write(view), (view: PacketBatch) => writer.end(view)]) {
