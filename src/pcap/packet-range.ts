@@ -16,13 +16,16 @@ export function endOfRoom(batch: PacketBatch, first: number, room: number, lengt
 }
 
 /** Index of the first packet from `first` on whose time is `limit` or later. */
-export function firstAt(batch: PacketBatch, first: number, { sec, nsec }: Timestamp): number {
+export function firstAt(batch: PacketBatch, first: number, limit: Timestamp): number {
   const { index } = batchMemory(batch);
-  for (let i = first; i < batch.length; i++) {
-    const its = index[i * RECORD_WORDS + Word.Seconds]!;
-    if (its > sec || (its === sec && index[i * RECORD_WORDS + Word.Nanoseconds]! >= nsec)) return i;
-  }
+  for (let i = first; i < batch.length; i++) if (!isBefore(index, i, limit)) return i;
   return batch.length;
+}
+
+/** Whether the time of packet `i` of an index is earlier than `limit`. */
+export function isBefore(index: Uint32Array, i: number, { sec, nsec }: Timestamp): boolean {
+  const its = index[i * RECORD_WORDS + Word.Seconds]!;
+  return its < sec || (its === sec && index[i * RECORD_WORDS + Word.Nanoseconds]! < nsec);
 }
 
 /** A time so many seconds later; earlier when they are negative. */

@@ -1,11 +1,10 @@
 /** What happened before: packets that are held back until something makes them worth keeping. */
 import { Transform, type TransformCallback } from 'node:stream';
-import { sliceBatch, type PacketBatch } from '../batches/batch';
+import type { PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
-import { RECORD_WORDS } from '../native';
 import { knownOptions, type NamesOf } from '../options/known-options';
 import { batchOf, lasting, type CaptureFileInput } from './file-encoder';
-import { endOfRoom, firstAt, shifted } from './packet-range';
+import { HeldPackets } from './held-packets';
 
 /** Bounds of a `PreTrigger`: at least one of them. */
 export interface PreTriggerOptions {
@@ -17,16 +16,15 @@ export interface PreTriggerOptions {
 
 const PRE_TRIGGER_OPTIONS: NamesOf<PreTriggerOptions> = { maxBytes: true, maxSeconds: true };
 
-/** What a packet takes besides its bytes: its record in memory, and as much in a pcapng file. */
-const PACKET_OVERHEAD = RECORD_WORDS * 4;
 const WAITING_BATCHES = 4;
 
 /**
  * A `Transform` of batches (or packet objects) to owned batches that holds back the newest packets. `trigger()` lets go of them, oldest first, and of
  * all that comes from then on, until `stop()`: in front of a `PcapngWriter` or a `RotatingWriter`, "the 10 MB before the alarm".
  *
- * Batches are held as they are when they fill at least half of their memory, else copied: the memory held is at most twice `maxBytes`, and one
- * batch. Held batches count in the `maxBufferedBytes` of their capture.
+ * Batches are held as they are when they are of 4 KiB or more and fill at least half of their memory; these count in the `maxBufferedBytes` of their
+ * capture. Others are copied, small ones together into pieces of 64 KiB: what comes out is then fewer batches, each of packets of one interface. The
+ * memory held is at most twice `maxBytes`, one batch and 192 KiB.
  *
  * @example The 10 MB before the alarm, and what comes after it
  * ```ts
@@ -44,11 +42,7 @@ const WAITING_BATCHES = 4;
  * ```
  */
 export class PreTrigger extends Transform {
-  readonly #maxBytes: number;
-  readonly #maxSeconds: number | undefined;
-  #held: PacketBatch[] = [];
-  /** Of the held batches, the part of the oldest that is no longer wanted included. */
-  #bytes = 0;
+  readonly #held: HeldPackets;
   #live = false;
   /** Nothing can be let go of any more. */
   #over = false;
@@ -63,8 +57,7 @@ export class PreTrigger extends Transform {
       throw NetringError.config(`maxBytes is ${maxBytes}: an integer from 1 on`, 'maxBytes');
     if (maxSeconds !== undefined && !(maxSeconds > 0 && Number.isFinite(maxSeconds)))
       throw NetringError.config(`maxSeconds is ${maxSeconds}: a number of seconds above 0`, 'maxSeconds');
-    this.#maxBytes = maxBytes ?? Infinity;
-    this.#maxSeconds = maxSeconds;
+    this.#held = new HeldPackets(maxBytes ?? Infinity, maxSeconds);
   }
 
   /** Whether packets pass. */
@@ -73,16 +66,14 @@ export class PreTrigger extends Transform {
   }
   /** Packets that `trigger()` would let go of now. */
   get heldPackets(): number {
-    return this.#wanted().reduce((sum, { length }) => sum + length, 0);
+    return this.#held.length;
   }
 
   /** Lets go of what is held and of what comes. Does nothing while packets pass. */
   trigger(): void {
     if (this.#live || this.#over) return;
     this.#live = true;
-    for (const batch of this.#wanted()) this.push(batch);
-    this.#held = [];
-    this.#bytes = 0;
+    for (const batch of this.#held.take()) this.push(batch);
   }
 
   /** Holds packets back again, those that come from now on. */
@@ -119,7 +110,7 @@ export class PreTrigger extends Transform {
       return;
     }
     if (this.#live) return callback(null, batch);
-    if (batch.length > 0) this.#hold(batch);
+    if (batch.length > 0) this.#held.add(batch);
     callback();
   }
 
@@ -137,36 +128,6 @@ export class PreTrigger extends Transform {
 
   #end(): void {
     this.#over = true;
-    this.#held = [];
-    this.#bytes = 0;
+    this.#held.clear();
   }
-
-  #hold(batch: PacketBatch): void {
-    const kept = sizeOf(batch) * 2 < batch.bytes.buffer.byteLength ? batch.copy() : batch;
-    this.#held.push(kept);
-    this.#bytes += sizeOf(kept);
-    // The oldest goes when nothing of it is wanted any more.
-    for (let oldest = this.#held[0]; oldest && this.#firstWanted(oldest) === oldest.length; oldest = this.#held[0]) {
-      this.#bytes -= sizeOf(oldest);
-      this.#held.shift();
-    }
-  }
-
-  #wanted(): PacketBatch[] {
-    const [oldest, ...rest] = this.#held;
-    return oldest === undefined ? [] : [sliceBatch(oldest, this.#firstWanted(oldest), oldest.length), ...rest];
-  }
-
-  /** Index of the first packet of the oldest batch that is within the bounds. */
-  #firstWanted(oldest: PacketBatch): number {
-    const excess = this.#bytes - this.#maxBytes;
-    // The packets that fit into one byte less than the excess, and one more.
-    const fits = excess > 0 ? Math.min(endOfRoom(oldest, 0, excess - 1, (length) => length + PACKET_OVERHEAD) + 1, oldest.length) : 0;
-    const newest = this.#held.at(-1)!;
-    return this.#maxSeconds === undefined ? fits : firstAt(oldest, fits, shifted(newest.tsLast, -this.#maxSeconds));
-  }
-}
-
-function sizeOf(batch: PacketBatch): number {
-  return batch.byteLength + batch.length * PACKET_OVERHEAD;
 }
