@@ -129,7 +129,8 @@ describe('PreTrigger and its memory', function () {
       }
       assert.ok(trigger.heldPackets > 18_000);
       const held = (await heldBytes()) - before;
-      assert.ok(held < 4_400_000, `${held} bytes`);
+      // 4.2 MB, and what the process does meanwhile: 0.5 MB after all other tests. A batch held for each packet would be 16 MB.
+      assert.ok(held < 6_500_000, `${held} bytes`);
       trigger.destroy();
     }
   });
