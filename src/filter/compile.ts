@@ -6,6 +6,7 @@ import { assemble } from './assemble';
 import { buildGraph } from './build-graph';
 import { TRUE } from './condition';
 import { FilterError, SHORTER_HINT } from './filter-error';
+import { canAccept } from './reachable';
 import { Link } from './link';
 import { parse } from './parser';
 import { simplify } from './simplify';
@@ -15,6 +16,9 @@ import { ValueIds } from './value-ids';
 
 /** What the kernel takes (BPF_MAXINSNS). */
 const MAX_INSTRUCTIONS = 4096;
+
+/** Tests of an expression up to which it is looked for a contradiction: more than people write, and little work. */
+const WATCHED_TESTS = 512;
 
 /** What a filter expression is compiled for. */
 export interface CompileOptions {
@@ -33,7 +37,7 @@ const COMPILE_OPTIONS: NamesOf<CompileOptions> = { for: true, linkType: true };
 
 /**
  * The program of an expression in tcpdump's language (pcap-filter(7)), at most 4096 instructions. It returns 262144 for a packet that matches and 0 for one that does
- * not; an empty expression matches all. Names are not looked up. Throws `FilterError`, whose `column` and `hint` say what to change.
+ * not; an empty expression matches all, and one that is found to match none is refused, as tcpdump does. Names are not looked up. Throws `FilterError`, whose `column` and `hint` say what to change.
  *
  * Throws TypeError for an expression that is no string, RangeError for another `for`, `NetringError` kind `Config` for an unknown option.
  *
@@ -58,6 +62,9 @@ export function compileFilter(expression: string, options: CompileOptions = {}):
   const ids = new ValueIds();
   const graph = buildGraph(condition, link.shifted, ids);
   const tests = simplify(graph);
+  // As tcpdump does: nobody wants a capture that waits for ever.
+  if (tests <= WATCHED_TESTS && !canAccept(graph))
+    throw new FilterError(1, 'the expression matches no packet', 'its parts exclude each other');
   // Each is an instruction at least.
   if (tests > MAX_INSTRUCTIONS) throw tooLong(`more than ${tests}`);
   const program = assemble(graph, ids);

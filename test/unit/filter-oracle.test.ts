@@ -18,12 +18,15 @@ const PAIRS = 1_000_000;
 /** libpcap 1.10 adds the offset of the PPP header to that of the ancillary data: it then asks for something else. */
 const MISCOMPILED = /pppoes.*(?:inbound|outbound)/s;
 
-function compiled(expression: string, target: 'socket' | 'file'): BpfInsn[] | null {
+/** What stands for an expression that we refuse because no packet matches it: tcpdump, whose optimizer does not see it in each, must mean the same. */
+const NOTHING: readonly BpfInsn[] = [{ code: 0x06, jt: 0, jf: 0, k: 0 }];
+
+function compiled(expression: string, target: 'socket' | 'file'): readonly BpfInsn[] | null {
   try {
     return compileFilter(expression, { for: target });
   } catch (error) {
     assert.ok(error instanceof FilterError, `${expression}: ${String(error)}`);
-    return null;
+    return error.message.includes('matches no packet') ? NOTHING : null;
   }
 }
 
@@ -104,14 +107,17 @@ describe('filters, judged by tcpdump', function () {
     const plain = await judge(expressions, '-O', '-y', 'EN10MB');
     const total = tally();
     const length = { ours: 0, theirs: 0 };
+    const missed: string[] = [];
     expressions.forEach((expression, index) => {
       const [ours, best, first] = [compiled(expression, 'file'), optimized[index] as Verdict, plain[index] as Verdict];
       if (!sameVerdict(expression, ours, best, first)) return;
+      if (best.error?.includes('rejects all packets') && ours !== NOTHING) missed.push(expression);
       length.ours += ours?.length ?? 0;
       length.theirs += (best.program ?? first.program ?? []).length;
       compare(total, expression, ours ?? [], [first.program ?? [], ...(best.program === null ? [] : [best.program])], samples);
     });
     assert.deepEqual(total.differences.slice(0, 5), []);
+    assert.ok(missed.length < expressions.length / 200, `we take what tcpdump finds to match nothing: ${missed.join('; ')}`);
     assert.ok(total.pairs >= PAIRS, `${total.pairs} pairs`);
     assert.ok(total.accepted > PAIRS / 20 && total.accepted < PAIRS / 2, `${total.accepted} of ${total.pairs} accepted`);
     assert.ok(length.ours <= length.theirs * 1.05, `${length.ours} instructions in all, tcpdump ${length.theirs}`);
@@ -146,7 +152,6 @@ describe('filters, judged by tcpdump', function () {
     const expressions = [
       'ip',
       'ip6',
-      'arp',
       'tcp',
       'port 80',
       'host 10.1.2.3',

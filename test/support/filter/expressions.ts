@@ -175,7 +175,6 @@ src host 10.1.2.3 and dst port 80
 src 10.1.2.3 and (port 80 or port 443)
 host 10.1.2.3 and (port 80 or 443) and not port 22
 (host 10.1.2.3 or host 10.1.2.4) and tcp
-tcp and udp
 tcp or udp
 tcp or udp and ip6
 tcp and ip6 or arp
@@ -239,7 +238,6 @@ vlan and ip[0] & 0xf = 5
 vlan and tcp[13] & 2 != 0
 vlan 5 and icmp6[0] = 128
 vlan and udp[ip[0] & 0 + 2:2] = 53
-tcp and vlan and tcp
 (vlan and tcp) or (vlan and udp)
 vlan and (ip or arp) and not tcp
 vlan and (vlan or ip) and port 80
@@ -365,7 +363,6 @@ ip[0] >> ip[1] = 0
 - ip[0] + 100 = 31
 -1 = 4294967295
 5 = 5
-5 != 5
 5 > ip[8]
 64 <= ip[8]
 64 >= ip[8]
@@ -376,7 +373,6 @@ ip[12:4] > ip[16:4]
 ip[12:4] <= ip[16:4]
 ip[12:4] != ip[16:4]
 tcp[0:2] = tcp[2:2]
-tcp[0:2] = udp[0:2]
 tcp[0] + udp[0] = 5
 5 + tcp[0] = 5
 5 + tcp[0] = 5 or arp
@@ -404,7 +400,6 @@ port 80 and (5) + 1 = 6
 host 10.1.2.3 and not 10.1.2.4
 host 10.1.2.3 or not (10.1.2.4 or 192.168.0.1)
 src host 10.1.2.3 or 10.1.2.4 and dst port 80 or 443
-ip host 10.1.2.3 and arp host 10.1.2.4
 udp and (port 67 or port 68)
 ether proto 0x88cc or arp
 tcp[0:2] > 1023 and tcp[2:2] > 1023

@@ -149,6 +149,13 @@ radio[0] = 1
 tcp & udp
 a:b:c:d:e
 1:2:3:4:5:6:7
+tcp and udp
+ip and not ip
+5 != 5
+tcp[0:2] = udp[0:2]
+ip host 10.1.2.3 and arp host 10.1.2.4
+ip[0] = 1 and ip[0] = 2
+host 10.0.0.1 and not ip and not arp and not rarp
 `
   .split('\n')
   .filter((line) => line !== '');
