@@ -42,9 +42,10 @@ export class AsyncInjector<S extends Injector = Injector> extends EventEmitter<A
   readonly #handle: InjectorHandle;
   readonly #sending: SendLoop;
 
-  /** Takes `source` over: using it afterwards is a TypeError. */
+  /** Takes `source` over: using it afterwards is a TypeError, as is anything else than an `Injector`. */
   constructor(source: S) {
     super();
+    if (!(source instanceof Injector)) throw new TypeError(`${String(source)} is no Injector: AsyncInjector.open(name) opens one`);
     assertNotAdopted(source);
     this.#handle = injectorHandle(source);
     keepLedger(this, this.#handle);

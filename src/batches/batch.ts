@@ -403,7 +403,10 @@ export class PacketBatch implements Iterable<Packet> {
 
   /** Where the record of packet `i` begins. */
   #record(i: number): number {
-    if (i >>> 0 !== i || i >= this.#count) throw new RangeError(`packet index ${i} is out of range: the batch has ${this.#count} packets`);
+    if (i >>> 0 !== i || i >= this.#count) {
+      const ended = this.#count === 0 ? ' (a borrowed one has none once it is released or the next is read; toOwned() keeps them)' : '';
+      throw new RangeError(`packet index ${i} is out of range: the batch has ${this.#count} packets${ended}`);
+    }
     return i * RECORD_WORDS;
   }
 

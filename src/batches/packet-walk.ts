@@ -19,14 +19,24 @@ export class PacketWalk {
     this.#longestWaitMs = longestWaitMs;
   }
 
-  /** Packets for `ms` milliseconds from the first request on. */
-  *during(ms: number): Generator<Packet, void, undefined> {
-    yield* this.until(Date.now() + ms);
+  /** Packets for `ms` milliseconds from the first request on. Throws TypeError when that is no number. */
+  during(ms: number): Generator<Packet, void, undefined> {
+    if (typeof ms !== 'number' || Number.isNaN(ms)) throw new TypeError(`ms must be a number, not ${String(ms)}`);
+    return this.#during(ms);
   }
 
-  /** Packets until a point in time; none when it has passed. The rest of a batch that is left goes to the next iteration. */
-  *until(deadline: number | Date): Generator<Packet, void, undefined> {
-    const end = Number(deadline);
+  /** Packets until a point in time; none when it has passed. The rest of a batch that is left goes to the next iteration. Throws TypeError when it is none. */
+  until(deadline: number | Date): Generator<Packet, void, undefined> {
+    const end = deadline instanceof Date ? deadline.getTime() : deadline;
+    if (typeof end !== 'number' || Number.isNaN(end)) throw new TypeError(`deadline must be a number or a Date, not ${String(deadline)}`);
+    return this.#until(end);
+  }
+
+  *#during(ms: number): Generator<Packet, void, undefined> {
+    yield* this.#until(Date.now() + ms);
+  }
+
+  *#until(end: number): Generator<Packet, void, undefined> {
     for (let rest = end - Date.now(); rest > 0; rest = end - Date.now()) {
       const walk = (this.#walk ??= this.#start(Math.max(1, Math.ceil(Math.min(rest, this.#longestWaitMs)))));
       if (walk === undefined) continue;

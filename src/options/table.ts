@@ -68,7 +68,7 @@ const CAPTURE: readonly OptionRow[] = [
     default: 64,
     limits: [atLeast(1, '{name} must be > 0, not {value}'), atMost(INT_MAX)],
     argument: 'count',
-    doc: 'Blocks in the ring. Block size times block count is the memory that the ring locks.',
+    doc: 'Blocks in the ring. Times the block size: the memory that the ring locks. Times the block timeout: how long it holds out unread at most.',
   },
   {
     name: 'frameSize',

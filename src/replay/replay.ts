@@ -3,11 +3,13 @@ import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { isUint8Array } from 'node:util/types';
 import { interruptible } from '../async/interruptible';
 import type { SendReport } from '../async/send-loop';
-import { batchLinkType, sliceBatch, type PacketBatch } from '../batches/batch';
+import { batchLinkType, isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
+import { Injector } from '../injector/injector';
 import { knownOptions, type NamesOf } from '../options/known-options';
 import type { Pacing } from '../options/values';
 import { isEthernet } from '../interfaces/link-types';
+import { isXdpSocket } from '../xdp/xdp-socket';
 import { readPcap } from '../pcap/reader';
 import { milliseconds, Pacer, pacedBatch } from './pacer';
 
@@ -70,7 +72,7 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  * Timers are good to a millisecond: a packet leaves at most 1 ms before it is due. When the process was held up for more than 20 ms, the rest of the
  * delay stays, rather than becoming a burst. The pause between two packets is never shortened, however long it was.
  *
- * Throws NetringError kind `Config` for a bad option, or a source that is not Ethernet. Rejects as `readPcap` and the sink do.
+ * Throws NetringError kind `Config` for a bad option, or a source that is not Ethernet, TypeError for what is no source of batches or no sink. Rejects as `readPcap` and the sink do.
  *
  * @example Three times, ten times as fast as recorded
  * ```ts
@@ -85,6 +87,7 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  */
 export async function replay(source: ReplaySource, sink: ReplaySink, options: ReplayOptions = {}): Promise<ReplayReport> {
   const { signal, loop = 1 } = knownOptions(options, REPLAY_OPTIONS);
+  assertSink(sink);
   const pacer = pacerFor(options);
   const open = opener(source, loop, signal);
   const report = Object.assign(options.report ?? {}, { sent: 0, rejected: 0, bytes: 0, loops: 0 });
@@ -100,6 +103,15 @@ export async function replay(source: ReplaySource, sink: ReplaySink, options: Re
   return report;
 }
 
+function assertSink(sink: unknown): void {
+  if (sink instanceof Injector || isXdpSocket(sink))
+    throw new TypeError(
+      `the sink ${sink.interface} does not wait for room: new AsyncInjector(injector) does, and new AsyncXdpSocket(socket)`,
+    );
+  if (typeof (sink as ReplaySink | null | undefined)?.sendBatch !== 'function')
+    throw new TypeError(`the sink ${String(sink)} has no sendBatch: AsyncInjector.open(name) opens one that has`);
+}
+
 async function onePass(
   batches: ReplayBatches,
   sink: ReplaySink,
@@ -109,6 +121,7 @@ async function onePass(
 ): Promise<void> {
   let last: number | undefined;
   for await (const batch of interruptible(batches, signal)) {
+    if (!isPacketBatch(batch)) throw new TypeError('the source gives something else than batches');
     if (batch.length === 0) continue;
     const linkType = batchLinkType(batch);
     if (!isEthernet(linkType))

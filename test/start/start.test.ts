@@ -40,7 +40,9 @@ describe('npm start', function () {
   const start = (args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; prefix?: readonly string[] } = {}): Child => {
     const cwd = options.cwd ?? root;
     const [command, ...rest] = [...(options.prefix ?? []), process.execPath, join(cwd, 'scripts', 'start.mjs'), ...args];
-    const child = lab.start(command ?? '', rest, { cwd, env: options.env ?? process.env });
+    return heard(lab.start(command ?? '', rest, { cwd, env: options.env ?? process.env }));
+  };
+  const heard = (child: Child): Child => {
     child.process.stdout.setEncoding('utf8').on('data', (text: string) => printed.set(child, (printed.get(child) ?? '') + text));
     return child;
   };
@@ -69,6 +71,15 @@ describe('npm start', function () {
     assert.ok(flows.some((node) => node.type === 'netring-capture-in'));
     assert.equal(await child.stop('SIGINT'), 0);
     assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it('ends with the npm that started it', async () => {
+    const folder = temporary();
+    const child = heard(lab.start('npm', ['start', '--', '--port', '18804'], { cwd: root, env: { ...process.env, TMPDIR: folder } }));
+    await until(() => said(child).includes('http://'), 60_000, 'the address of the editor');
+    await child.stop('SIGTERM');
+    await until(() => readdirSync(folder).length === 0, 10_000, 'the end of the folder');
+    await assert.rejects(fetch('http://127.0.0.1:18804/'));
   });
 
   it('captures on an interface it is given, and sends nothing into it', async () => {

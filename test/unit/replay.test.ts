@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PacketBatch, readPcap, replay, type ReplayOptions, type ReplayReport, type ReplaySource } from '@netring/node-red';
+import {
+  PacketBatch,
+  readPcap,
+  replay,
+  type ReplayOptions,
+  type ReplayReport,
+  type ReplaySink,
+  type ReplaySource,
+} from '@netring/node-red';
 import type { SendReport } from '../../src/async/send-loop';
 import { Pacer, pacedBatch } from '../../src/replay/pacer';
 import { within } from '../support/wait';
@@ -227,6 +235,16 @@ describe('replay', () => {
     for (const [options, option] of wrong)
       await assert.rejects(replay([requests(0, 5)], sink, options), { name: 'NetringError', kind: 'Config', option });
     for (const source of [undefined, null, 7, {}] as unknown[]) await assert.rejects(replay(source as ReplaySource, sink), TypeError);
+    for (const source of [requests(0, 5), [Buffer.alloc(60)]] as unknown[])
+      await assert.rejects(replay(source as ReplaySource, sink), {
+        name: 'TypeError',
+        message: 'the source gives something else than batches',
+      });
+    for (const [none, named] of [
+      ['eth1', 'the sink eth1 has no sendBatch'],
+      [undefined, 'the sink undefined has no sendBatch'],
+    ] as const)
+      await assert.rejects(replay([requests(0, 5)], none as unknown as ReplaySink), (error: Error) => error.message.startsWith(named));
     assert.equal(sink.seen.length, 0);
   });
 });

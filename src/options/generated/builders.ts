@@ -33,7 +33,10 @@ export interface CaptureOptions {
   profile?: RingProfile | null;
   /** Size of a block of the ring. A batch is one block. In bytes; a power of 2, a multiple of the page size; default 4194304. */
   blockSize?: number;
-  /** Blocks in the ring. Block size times block count is the memory that the ring locks. At least 1; default 64. */
+  /**
+   * Blocks in the ring. Times the block size: the memory that the ring locks. Times the block timeout: how long it holds out unread at
+   * most. At least 1; default 64.
+   */
   blockCount?: number;
   /**
    * Most that a packet takes of the ring with latency immediate, 84 bytes of headers included; longer ones wait in the receive buffer. In
@@ -169,7 +172,10 @@ export class CaptureSetters {
     return this;
   }
 
-  /** Blocks in the ring. Block size times block count is the memory that the ring locks. At least 1; default 64. */
+  /**
+   * Blocks in the ring. Times the block size: the memory that the ring locks. Times the block timeout: how long it holds out unread at
+   * most. At least 1; default 64.
+   */
   blockCount(count: number): this {
     this.#options.blockCount = count;
     return this;
