@@ -63,6 +63,9 @@ describe('the filter fields in a real browser', function () {
     assert.deepEqual(await mistake('filter', 17), ['tcp port 502 and', `${' '.repeat(16)}^`]);
     await editor.screenshot('filter-expression-end');
     await editor.field('filter').pressSequentially(' udp');
+    assert.deepEqual(await mistake('filter', 1), ['tcp port 502 and udp', '^^^']);
+    await editor.field('filter').press('Home');
+    await editor.field('filter').pressSequentially('ip or ');
     await accepted('filter');
     await editor.error('filter').waitFor({ state: 'detached' });
     await editor.done();

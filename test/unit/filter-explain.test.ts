@@ -36,8 +36,8 @@ describe('explainFilter', () => {
 
   it('shows which parts belong together', () => {
     assert.equal(explained('tcp or udp and not icmp or arp').understood, '((tcp or udp) and not icmp) or arp');
-    assert.equal(explained('arp and (ip or (udp))').understood, 'arp and (ip or udp)');
-    assert.equal(explained('tcp and (udp) and ip').understood, 'tcp and udp and ip');
+    assert.equal(explained('ip and (arp or (udp))').understood, 'ip and (arp or udp)');
+    assert.equal(explained('tcp and (ip) and not arp').understood, 'tcp and ip and not arp');
     assert.equal(explained('ip[0] + 1 * 2 & 0xf = 3').understood, '(ip[0] + (1 * 2)) & 0xf = 3');
     assert.equal(explained('tcp[tcpflags] & (tcp-syn|tcp-fin) != 0').understood, 'tcp[13] & (0x2 | 0x1) != 0');
   });
