@@ -32,16 +32,9 @@ export function canAccept(graph: Graph): boolean {
       continue;
     }
     const fitting = numbers.filter((number) => holds(asked, number, right) === HOLDS);
+    const others = numbers.filter((number) => !fitting.includes(number));
     if (fitting.length > 0) arrive(whenTrue, withNumbers(possible, about, fitting));
-    if (fitting.length < numbers.length)
-      arrive(
-        whenFalse,
-        withNumbers(
-          possible,
-          about,
-          numbers.filter((number) => !fitting.includes(number)),
-        ),
-      );
+    if (others.length > 0) arrive(whenFalse, withNumbers(possible, about, others));
   }
   return at[ACCEPT] !== undefined;
 }

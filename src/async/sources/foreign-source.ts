@@ -27,9 +27,7 @@ export class ForeignSource implements SourceHandle {
   constructor(source: PacketSource) {
     const { fd } = source;
     if (!Number.isInteger(fd) || fd < 0)
-      throw new TypeError(
-        `the source's fd ${String(fd)} is no file descriptor: it is none that is open (AsyncCapture.open(name) opens a capture)`,
-      );
+      throw new TypeError(`the source's fd ${String(fd)} is no file descriptor: it is not open (AsyncCapture.open(name) opens a capture)`);
     for (const name of ['nextBatch', 'stats', 'cumulativeStats'] as const)
       if (typeof source[name] !== 'function') throw new TypeError(`the source has no method ${name}`);
     this.#source = source;
