@@ -148,6 +148,7 @@ export class Editor {
   async type(property: string, text: string): Promise<void> {
     await this.field(property).fill('');
     await this.field(property).pressSequentially(text);
+    assert.equal(await this.field(property).inputValue(), text);
   }
 
   error(property: string): Locator {
@@ -236,9 +237,12 @@ export class Editor {
     return this.ask<string[]>(`RED.nodes.filterNodes({ type: '${type}' }).map((node) => node.id)`);
   }
 
-  /** The dialog slides in; what is clicked before it stands is missed. */
+  /**
+   * The dialog slides in; what is clicked before it stands is missed. A moment later the editor focuses its first control, and what is typed just
+   * then into another one comes there in part.
+   */
   async #settled(): Promise<void> {
-    await this.page.waitForFunction('!$(".red-ui-tray").is(":animated") && !$("#red-ui-editor-stack").is(":animated")');
+    await this.page.waitForFunction('document.querySelector(".red-ui-tray-body")?.contains(document.activeElement)');
     // The list of interfaces has come, for every picker of the panel.
     await this.page.waitForFunction(`[...document.querySelectorAll('.netring-panel [id^="netring-interface"][id$="-state"]')].every(
       (line) => line.textContent !== '' || document.getElementById(line.id.replace('netring-', 'node-input-').replace('-state', '')).value === '')`);
