@@ -136,5 +136,8 @@ export function oneOf<T>(
 }
 
 function doesNotFit(protocol: Protocol, what: string, expected: string, column: number): FilterError {
-  return new FilterError(column, `${what} stands after "${protocol}", expected ${expected} before it`);
+  const hint = ['tcp', 'udp', 'sctp'].includes(protocol)
+    ? `a port wants a word before it: "${protocol} dst port 53"; a host is asked for beside it: "${protocol} and dst host 10.0.0.1"`
+    : '';
+  return new FilterError(column, `${what} stands after "${protocol}", expected ${expected} before it`, hint);
 }

@@ -1,6 +1,6 @@
 /** Text to tokens. */
 import { parseIpv4, parseIpv6, parseMac, parseNumber } from './addresses';
-import { FilterError } from './filter-error';
+import { FilterError, RAW_HINT } from './filter-error';
 import { meaningOf, type Protocol } from './words';
 
 /** Longer texts are refused before anything looks at them: a thousand hosts fit. */
@@ -33,6 +33,8 @@ const SIGN = /&&|\|\||>=|<=|!=|==|<<|>>|[-+*/%:[\]!<>()&|^=]/y;
 const WORD = /[A-Za-z0-9](?:[-_.A-Za-z0-9]*[.A-Za-z0-9])?/y;
 /** With two colons or more it is an address; with one it is part of an index, `ip[0:2]`. */
 const COLONS = /[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?:[0-9]*(?:\.[0-9]+)+)?/y;
+/** A program as `tcpdump -d` and `-dd` print it: `(000) ldh [12]`, `{ 0x28, 0, 0, 0x0000000c },`. */
+const LISTING = /^\s*(?:\(0+\)\s|\{\s*0x)/;
 /** `\tcp` is the name "tcp", not the word. */
 const ESCAPED = /\\[^ !()\n\t]+/y;
 
@@ -75,9 +77,11 @@ function next(text: string, at: number): Token {
   if (sign !== '') return { kind: 'sign', column, text: sign, sign: SIGNS[sign] ?? sign };
   const escaped = match(ESCAPED, text, at);
   if (escaped !== '') return { kind: 'name', column, text: escaped };
+  const character = String.fromCodePoint(text.codePointAt(at) ?? 0);
   throw new FilterError(
     column,
-    `${JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))} stands there, no word, number, address or sign begins so`,
+    `${JSON.stringify(character)} stands there, no word, number, address or sign begins so`,
+    LISTING.test(text) ? RAW_HINT : character === ',' ? 'several are joined by "or": "port 80 or 443"' : '',
   );
 }
 

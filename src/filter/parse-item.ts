@@ -1,6 +1,7 @@
 /** An address, a network, a number or a name, with what narrows an address to a network. */
 import { shown, type Cursor } from './cursor';
 import { FilterError } from './filter-error';
+import { type Token } from './lexer';
 import { type Node, type Prefix, type Qualifiers } from './syntax';
 
 export function parseItem(cursor: Cursor, qualifiers: Qualifiers | null): Node {
@@ -8,12 +9,23 @@ export function parseItem(cursor: Cursor, qualifiers: Qualifiers | null): Node {
   if (token.kind !== 'name' && token.kind !== 'number' && token.kind !== 'mac' && token.kind !== 'ipv4' && token.kind !== 'ipv6')
     cursor.refuse(asked(qualifiers), token.kind === 'protocol' ? `a protocol is named with a backslash: "\\${token.text}"` : '');
   if (qualifiers === null)
-    throw new FilterError(token.column, `${shown(token)} stands there, where no host, net, port or proto before it says what it is`);
+    throw new FilterError(
+      token.column,
+      `${shown(token)} stands there, where no host, net, port or proto before it says what it is`,
+      wordBefore(token),
+    );
   // Before what comes behind it is looked at: a mistyped word is taken for one.
   if (token.kind === 'name' && (qualifiers.type === null || qualifiers.type === 'host' || qualifiers.type === 'net'))
     cursor.refuse(asked(qualifiers), 'names are not looked up');
   cursor.next();
   return { kind: 'item', qualifiers, item: token, prefix: token.kind === 'ipv4' || token.kind === 'ipv6' ? parsePrefix(cursor) : null };
+}
+
+/** The hint for an address or a number that no word stands before. */
+export function wordBefore({ kind, text }: Token): string {
+  if (kind === 'ipv4' || kind === 'ipv6') return `an address wants a word before it: "host ${text}"`;
+  if (kind === 'mac') return `an Ethernet address wants words before it: "ether host ${text}"`;
+  return kind === 'number' ? `a number wants a word before it: "port ${text}"` : '';
 }
 
 /** What the words before an item ask for. */

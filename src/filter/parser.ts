@@ -3,7 +3,7 @@ import { Cursor } from './cursor';
 import { FilterError } from './filter-error';
 import { tokenize, type Token } from './lexer';
 import { CONTINUES, isArithmetic, OPERATORS, parseArithmetic, RELATIONS } from './parse-arithmetic';
-import { parseItem } from './parse-item';
+import { parseItem, wordBefore } from './parse-item';
 import { type Direction, type Joint, type Node, type Qualifiers } from './syntax';
 import { type Protocol } from './words';
 
@@ -13,6 +13,8 @@ interface Parsed {
   qualifiers: Qualifiers | null;
 }
 
+/** `tcp.port`, `ip.addr`. */
+const DISPLAY_FILTER = /^[a-z][a-z0-9_]*\.[a-z]/;
 const TERM = 'a protocol, host, net, port, proto, vlan, len or another word that begins a term';
 
 /** What `text` says; null for a text with nothing in it. Throws FilterError. */
@@ -20,7 +22,7 @@ export function parse(text: string): Node | null {
   const cursor = new Cursor(tokenize(text));
   if (cursor.atEnd) return null;
   const { node } = parseChain(cursor, null);
-  if (!cursor.atEnd) cursor.refuse('"and", "or" or the end');
+  if (!cursor.atEnd) cursor.refuse('"and", "or" or the end', wordBefore(cursor.token));
   return node;
 }
 
@@ -88,11 +90,11 @@ function parsePlainTerm(cursor: Cursor, before: Qualifiers | null): Parsed {
 /** Something that begins no term. An address that stands alone is the commonest. */
 function refuseTerm(cursor: Cursor): never {
   const { token } = cursor;
-  if (token.kind === 'ipv4' || token.kind === 'ipv6') cursor.refuse(TERM, `an address wants a word before it: "host ${token.text}"`);
-  if (token.kind === 'mac') cursor.refuse(TERM, `an Ethernet address wants words before it: "ether host ${token.text}"`);
-  if (token.kind === 'number') cursor.refuse(TERM, `a number wants a word before it: "port ${token.text}", or a relation after it`);
-  if (token.kind === 'name') cursor.refuse(TERM, 'the words of the language are lower-case, and there are no names of hosts');
-  return cursor.refuse(TERM);
+  if (token.kind === 'number') cursor.refuse(TERM, `${wordBefore(token)}, or a relation after it`);
+  if (token.kind !== 'name') cursor.refuse(TERM, wordBefore(token));
+  if (DISPLAY_FILTER.test(token.text))
+    cursor.refuse(TERM, `that is a display filter of Wireshark; here it is tcpdump's language, as in "host 10.0.0.1 and tcp port 80"`);
+  return cursor.refuse(TERM, 'the words of the language are lower-case, and there are no names of hosts');
 }
 
 /** Direction and type, in this order; null if there is neither. */

@@ -82,11 +82,14 @@ export function parsePorts(text: string, isRange: boolean, column: number): Port
 
 function portNumber(text: string, column: number): number {
   if (/^[0-9]+$/.test(text)) return checkPort(Number(text), column);
+  const shown = text.slice(0, 40);
   const known = Object.hasOwn(WELL_KNOWN, text) ? WELL_KNOWN[text] : undefined;
   throw new FilterError(
     column,
-    `"${text.slice(0, 40)}" stands there, expected the number of a port`,
-    known === undefined ? 'names of services are not looked up' : `names of services are not looked up; ${text} is ${known}`,
+    `"${shown}" stands there, expected the number of a port`,
+    /^[0-9]+-[0-9]+$/.test(text)
+      ? `a range wants another word before it: "portrange ${shown}"`
+      : `names of services are not looked up${known === undefined ? '' : `; ${text} is ${known}`}`,
   );
 }
 
