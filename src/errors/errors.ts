@@ -113,7 +113,10 @@ export class NetringError extends Error {
     if (step === 'netns' || step === 'setns') return namespaceError(step, code, detail, details);
     if (step === 'if_nametoindex') {
       const inside = detail === '' ? '' : ` in the network namespace ${detail}`;
-      return new NetringError('InterfaceNotFound', `interface not found: ${interfaceName}${inside}`, details);
+      return new NetringError('InterfaceNotFound', `interface not found: ${interfaceName}${inside}`, {
+        ...details,
+        hint: interfaceName === 'any' ? ANY_INTERFACE : hint,
+      });
     }
     if (step === 'socket' && (code === 'EPERM' || code === 'EACCES'))
       return new NetringError('PermissionDenied', 'insufficient privileges (need CAP_NET_RAW)', details);
@@ -137,6 +140,10 @@ export class NetringError extends Error {
     return new NetringError('Io', `${step} failed${where}: ${code}`, details);
   }
 }
+
+/** A ring of all interfaces is tcpdump's `any`. */
+const ANY_INTERFACE =
+  'open each interface\nA capture is bound to one, as its link type and its counters are; interfaces() tells which there are.';
 
 /** Why a network namespace could not be entered. */
 function namespaceError(step: string, code: string, netns: string, details: ErrorDetails): NetringError {

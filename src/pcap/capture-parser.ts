@@ -111,5 +111,13 @@ function parserFor({ view }: FileWindow): PcapParser | PcapngParser {
   if (magic === Block.SectionHeader) return new PcapngParser();
   const parser = PcapParser.for(magic);
   if (parser !== undefined) return parser;
-  throw invalidFile(0, `magic number 0x${magic.toString(16).padStart(8, '0')} is neither that of pcap nor of pcapng`);
+  const shown = magic.toString(16).padStart(8, '0');
+  throw invalidFile(0, `magic number 0x${shown} is neither that of pcap nor of pcapng`, remedyFor(shown));
+}
+
+/** What is given for a capture file and has to become one first, by its first bytes in hexadecimal. */
+function remedyFor(magic: string): string {
+  if (magic.startsWith('1f8b')) return 'the file is compressed with gzip: gunzip it, or read createReadStream(path).pipe(createGunzip())';
+  const packer = { '28b52ffd': 'zstd', '04224d18': 'lz4', fd377a58: 'xz' }[magic];
+  return packer === undefined ? 'editcap -F pcapng converts files of other tools' : `the file is compressed: ${packer} -d`;
 }

@@ -2,8 +2,8 @@
 import { NetringError } from '../errors/errors';
 
 /** The bytes contradict the format. */
-export function invalidFile(offset: number, what: string): NetringError {
-  return new NetringError('Io', `invalid capture file at byte ${offset}: ${what}`, { code: 'ERR_INVALID_FILE' });
+export function invalidFile(offset: number, what: string, hint = ''): NetringError {
+  return new NetringError('Io', `invalid capture file at byte ${offset}: ${what}`, { code: 'ERR_INVALID_FILE', hint });
 }
 
 /** The file ends inside something that begins at `offset`. */

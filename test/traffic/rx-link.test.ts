@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AsyncCapture, Capture, NetringError, type AsyncCaptureEvents } from '@netring/node-red';
 import { Lab } from '../support/lab';
-import { footprint, idleCpu, output } from '../support/process';
+import { footprint, idleCpu, output, ringMappings } from '../support/process';
 import { sendFrames } from '../support/witness';
 import { within } from '../support/wait';
 import { asyncCapture, capture, collectPackets, frame, inBothModes } from './rx';
@@ -163,7 +163,8 @@ inBothModes('link changes', () => {
   });
 
   it('no such interface, no memory taken', () => {
-    const before = footprint().mappings;
+    const before = footprint().descriptors;
+    const rings = ringMappings();
     assert.throws(() => Capture.open('nosuchif0'), {
       name: 'NetringError',
       kind: 'InterfaceNotFound',
@@ -171,7 +172,12 @@ inBothModes('link changes', () => {
       interface: 'nosuchif0',
       message: 'interface not found: nosuchif0',
     });
-    assert.ok(footprint().mappings <= before + 2);
+    assert.equal(ringMappings(), rings);
+    assert.ok(footprint().descriptors <= before);
+  });
+
+  it('"any" is no interface here, and it is said what to do instead', () => {
+    assert.throws(() => Capture.open('any'), { kind: 'InterfaceNotFound', hint: /^open each interface\n.*interfaces\(\)/ });
   });
 
   it('frames without a link-layer header are captured as raw IP', async () => {

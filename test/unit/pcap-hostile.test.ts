@@ -123,6 +123,12 @@ describe('readCaptureFile: files that are wrong', () => {
   it('PC-05 refuses what is no capture file', () => {
     for (const text of ['GET / HTTP/1.1', '\0\0\0\0', '\x1f\x8b\x08\x00 gzip'])
       refused(Buffer.from(text, 'latin1'), 0, /neither that of pcap nor of pcapng/);
+    for (const [first, hint] of [
+      ['\x1f\x8b\x08\x00', /createGunzip/],
+      ['\x28\xb5\x2f\xfd', /zstd -d/],
+      ['nope', /editcap/],
+    ] as const)
+      assert.match((readCaptureFile(Buffer.from(first, 'latin1')).error as NetringError).hint, hint);
     refused(words('le', [u32(0x0a0d0d0a), u32(28), u32(0x12345678), u32(0)]), 8, /byte-order magic 0x78563412/);
   });
 
