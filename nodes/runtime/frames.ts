@@ -125,7 +125,7 @@ class ListFrames implements Frames {
   slice(first: number, end: number): PacketBatch | readonly Uint8Array[] {
     const frames = this.#frames.slice(first, end);
     // Only a batch carries the status that says which checksums are unfinished.
-    if (frames.some(({ status }) => status?.csumNotReady === true)) return PacketBatch.from(frames as FrameLike[]);
+    if (frames.some(({ status }) => status?.csumNotReady === true)) return PacketBatch.toSend(frames as FrameLike[]);
     return frames.map(({ data }) => data);
   }
 }

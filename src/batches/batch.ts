@@ -9,7 +9,7 @@ import { decode, decodeAt, type DecodedPacket, type DecodedPacketObject } from '
 import { ARPHRD_ETHER } from '../interfaces/link-types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native/batch';
 import type { TimestampSource } from '../options/values';
-import { headerOf, packFrames, TWO_TO_32, type FrameLike } from './columns';
+import { headerOf, packFrames, recordableParts, TWO_TO_32, type FrameLike } from './columns';
 import { linkAddress, ownedPacket } from './owned-packet';
 import { Packet, directionOf, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
 import { encodePcapng } from '../pcap/pcapng-writer';
@@ -155,12 +155,18 @@ export class PacketBatch implements Iterable<Packet> {
   }
 
   /**
-   * A batch made of frames, their bytes copied.
-   * Throws TypeError when an element is neither bytes nor a packet object.
+   * A batch made of frames, their bytes copied. What a packet object does not tell is filled in: the time with 0, the lengths by its bytes.
+   * Throws TypeError when an element is neither bytes nor a packet object, and for a `timestamp` or an `originalLength` that is none.
    */
   static from(frames: Iterable<FrameLike>, origin: BatchOrigin = {}): PacketBatch {
-    const { bytes, index } = packFrames(frames);
+    const { bytes, index } = packFrames(frames, recordableParts);
     return PacketBatch.over(bytes, index, origin);
+  }
+
+  /** @internal A batch to be sent: nobody looks at its times, so they may be anything. */
+  static toSend(frames: Iterable<FrameLike>): PacketBatch {
+    const { bytes, index } = packFrames(frames);
+    return PacketBatch.over(bytes, index, {});
   }
 
   /** Makes Node-RED's clone pass a batch on by reference. */
@@ -302,6 +308,8 @@ export class PacketBatch implements Iterable<Packet> {
 
   /** The packets at `indices`, in that order. Shares the bytes of an owned batch, copies those of a borrowed one. */
   select(indices: Iterable<number>): PacketBatch {
+    // Array.from makes an empty list of anything else.
+    if (typeof indices?.[Symbol.iterator] !== 'function') throw new TypeError(`indices are ${inspect(indices)}, no list of packet numbers`);
     const chosen = Array.from(indices, (i) => this.#record(i));
     if (this.borrowed) return this.#compact(chosen);
     const index = new Uint32Array(chosen.length * RECORD_WORDS);

@@ -1,4 +1,5 @@
 /** How frames become the columns of a batch: see native/batch.ts for the layout. */
+import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native/batch';
 import { packetTypeOf, statusBits, type OwnedPacket } from './packet';
@@ -11,9 +12,12 @@ type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
 const ETH_P_8021Q = 0x8100;
 export const TWO_TO_32 = 0x1_0000_0000;
 
-/** Bytes of the frames, one after the other, and a record for each. Throws TypeError for what is neither bytes nor a packet object. */
-export function packFrames(frames: Iterable<FrameLike>): { bytes: Buffer; index: Uint32Array } {
-  const list = Array.from(frames, frameParts);
+/**
+ * Bytes of the frames, one after the other, and a record for each. Throws TypeError for what is neither bytes nor a packet object; `partsOf` may look for
+ * more than that.
+ */
+export function packFrames(frames: Iterable<FrameLike>, partsOf = frameParts): { bytes: Buffer; index: Uint32Array } {
+  const list = Array.from(frames, partsOf);
   const bytes = Buffer.allocUnsafeSlow(list.reduce((sum, frame) => sum + frame.data.byteLength, 0));
   const index = new Uint32Array(list.length * RECORD_WORDS);
   let offset = 0;
@@ -57,6 +61,22 @@ function frameParts(frame: FrameLike, i: number): FrameParts {
   if (typeof frame === 'object' && frame !== null && isUint8Array(frame.data)) return frame;
   throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
 }
+
+/** The same for frames that somebody will ask for their times and lengths, which therefore must be some. Throws TypeError. */
+export function recordableParts(frame: FrameLike, i: number): FrameParts {
+  const parts = frameParts(frame, i);
+  const { timestamp, originalLength } = parts;
+  // A Date, or milliseconds, would stand there as the first second of 1970.
+  if (timestamp !== undefined && !(isUint32(timestamp?.sec) && isUint32(timestamp.nsec) && timestamp.nsec < 1e9))
+    throw new TypeError(
+      `frames[${i}].timestamp is ${inspect(timestamp, { breakLength: Infinity })}, no { sec, nsec } of whole seconds since 1970 and nanoseconds below 1000000000`,
+    );
+  if (originalLength !== undefined && !isUint32(originalLength))
+    throw new TypeError(`frames[${i}].originalLength is ${inspect(originalLength)}, no whole number of bytes`);
+  return parts;
+}
+
+const isUint32 = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < TWO_TO_32;
 
 function writeRecord(index: Uint32Array, at: number, offset: number, frame: FrameParts): void {
   const { data } = frame;

@@ -252,5 +252,5 @@ export function isForward(verdict: BridgeAction | undefined, name: string): bool
 function batchOf(frames: PacketBatch | readonly FrameLike[]): PacketBatch {
   if (isPacketBatch(frames)) return frames;
   if (!Array.isArray(frames)) throw new TypeError('frames are neither a PacketBatch nor an array of Buffers');
-  return PacketBatch.from(frames);
+  return PacketBatch.toSend(frames);
 }

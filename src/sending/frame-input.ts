@@ -20,7 +20,7 @@ export function frameInput(input: SendInput): FrameInput {
   for (let i = 0; i < list.length; i++) if (isObject(list[i] as FrameLike, i)) objects++;
   if (objects === 0) return { count: list.length, frames: list as readonly Uint8Array[] };
   // Packet objects bring a status, which tells whether their checksums are finished: columns have a place for it.
-  const batch = PacketBatch.from(list);
+  const batch = PacketBatch.toSend(list);
   return { count: batch.length, memory: batchMemory(batch) };
 }
 

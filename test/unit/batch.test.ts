@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
-import { isPacketBatch, PacketBatch, type OwnedPacket } from '@netring/node-red';
+import { isPacketBatch, PacketBatch, type OwnedPacket, type Timestamp } from '@netring/node-red';
 
 const frames = [Buffer.from('aaaaaaaaaaaabbbbbbbbbbbb0800', 'hex'), Buffer.alloc(60, 7), Buffer.alloc(1514, 9)];
 
@@ -80,6 +80,30 @@ describe('PacketBatch', () => {
     for (const wrong of [null, 'x', {}, { data: 'text' }, new Uint16Array(30), new DataView(new ArrayBuffer(20))]) {
       assert.throws(() => PacketBatch.from([frames[0], wrong] as Uint8Array[]), { name: 'TypeError', message: /frames\[1\]/ });
     }
+    for (const wrong of [1, null, undefined])
+      assert.throws(() => batch.select(wrong as unknown as number[]), { name: 'TypeError', message: /^indices are / });
+  });
+
+  it('refuses times and lengths that are none: they would be told as evidence', () => {
+    const data = Buffer.alloc(60);
+    const times = [
+      new Date(),
+      Date.now(),
+      null,
+      {},
+      { sec: 1 },
+      { sec: -1, nsec: 0 },
+      { sec: 1.5, nsec: 0 },
+      { sec: 1, nsec: 1e9 },
+      { sec: 1n, nsec: 0n },
+    ];
+    for (const timestamp of times)
+      assert.throws(() => PacketBatch.from([data, { data, timestamp: timestamp as Timestamp }]), {
+        name: 'TypeError',
+        message: /^frames\[1\]\.timestamp is .*, no \{ sec, nsec \} of whole seconds/,
+      });
+    for (const originalLength of [NaN, -1, 1.5, '1500' as unknown as number])
+      assert.throws(() => PacketBatch.from([{ data, originalLength }]), { name: 'TypeError', message: /^frames\[0\]\.originalLength is / });
   });
 
   it('release of an owned batch does nothing', () => {
