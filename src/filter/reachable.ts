@@ -1,5 +1,5 @@
 /** Whether any way through a graph is possible that ends in acceptance. */
-import { HOLDS, holds } from './facts';
+import { Facts, FAILS, HOLDS, holds, NOTHING, UNDECIDED } from './facts';
 import { ACCEPT, inOrder, isTest, type Graph } from './graph';
 import { BPF_JEQ, BPF_X } from './opcodes';
 
@@ -9,10 +9,36 @@ type Possible = ReadonlyMap<number, readonly number[]>;
 /** Of a value that may be more, nothing is remembered. */
 const MOST_NUMBERS = 16;
 
+/** Steps of single ways, of which there may be too many to go: most filters end the first that is gone. */
+const PATIENCE = 5000;
+
+export function canAccept(graph: Graph): boolean {
+  return aWayAccepts(graph) ?? waysTogetherAccept(graph);
+}
+
+/** Whether one of the ways ends in acceptance, each gone with all that is known on it; undefined when there are too many. */
+function aWayAccepts(graph: Graph): boolean | undefined {
+  const { entry, yes, no } = graph;
+  const facts = new Facts(graph);
+  // Where a way goes on, and what is known there. The last is gone to its end before another one that passes the same tests, so that facts stay.
+  const open: [block: number, what: number][] = [[entry, NOTHING]];
+  for (let steps = 0; steps < PATIENCE; steps++) {
+    const next = open.pop();
+    if (next === undefined) return false;
+    const [block, what] = next;
+    if (block === ACCEPT) return true;
+    if (!isTest(block)) continue;
+    const outcome = facts.decided(block, what);
+    if (outcome !== HOLDS) open.push([no[block] as number, outcome === UNDECIDED ? facts.learned(block, FAILS, what) : what]);
+    if (outcome !== FAILS) open.push([yes[block] as number, outcome === UNDECIDED ? facts.learned(block, HOLDS, what) : what]);
+  }
+  return undefined;
+}
+
 /**
  * The outcomes of tests are taken together where ways join, which `simplify` does not: behind the ports the protocol is TCP, UDP or SCTP, and so not ICMP.
  */
-export function canAccept(graph: Graph): boolean {
+function waysTogetherAccept(graph: Graph): boolean {
   const { entry, relation, value, operand, yes, no, size } = graph;
   const at = new Array<Possible | undefined>(size);
   at[entry] = new Map();

@@ -56,7 +56,7 @@ describe('filters: compiler', () => {
       message: 'invalid configuration: filter column 1: the expression matches no packet',
       hint: 'its parts exclude each other',
     };
-    for (const expression of ['ip and not ip', 'tcp port 80 && udp', '5 != 5', 'port 53 and icmp'])
+    for (const expression of ['ip and not ip', 'tcp port 80 && udp', '5 != 5', 'port 53 and icmp', 'not port 80 and port 80'])
       assert.throws(() => compileFilter(expression), error, expression);
     // Behind a tag is another protocol than before it; in a frame that the kernel has taken the tag out of it is the same.
     assert.throws(() => compileFilter('tcp and vlan and tcp', { for: 'file' }), error);
