@@ -1,4 +1,6 @@
 /** Classic BPF as the kernel runs it on a socket, over the bytes of a frame. */
+import { inspect } from 'node:util';
+import { isUint8Array } from 'node:util/types';
 import { NetringError } from '../errors/errors';
 import type { BpfInsn } from './instruction';
 import { ancillary } from './ancillary';
@@ -11,9 +13,9 @@ const OUTSIDE = -1;
 const ETHERNET_HEADER = 14;
 
 /**
- * Whether `program` accepts `frame`. Semantics of the kernel: a load outside of the frame and a division by zero refuse it, arithmetic is unsigned in 32
+ * Whether `program` accepts `frame`, bytes or a packet with such `data`. Semantics of the kernel: a load outside of the frame and a division by zero refuse it, arithmetic is unsigned in 32
  * bits, shifts use the low 5 bits of X. An empty program accepts. Throws `NetringError` kind `Config` for a program that the kernel would not
- * take, when it comes to the instruction.
+ * take, when it comes to the instruction; TypeError for what is no program or no frame.
  *
  * @example Of a file's frame, and of one whose tag the kernel has taken out
  * ```ts
@@ -24,8 +26,15 @@ const ETHERNET_HEADER = 14;
  * console.log(filterMatches(compileFilter('vlan 7'), frame, { vlan: { tci: 7, tpid: 0x8100 } })); // true
  * ```
  */
-export function filterMatches(program: readonly BpfInsn[], frame: Uint8Array, context: FilterContext = NOTHING): boolean {
-  return program.length === 0 || runFilter(program, frame, context) !== 0;
+export function filterMatches(
+  program: readonly BpfInsn[],
+  frame: Uint8Array | { readonly data: Uint8Array },
+  context: FilterContext = NOTHING,
+): boolean {
+  if (!Array.isArray(program)) throw new TypeError(`program is ${inspect(program)}: compileFilter makes one of an expression`);
+  const bytes = isUint8Array(frame) ? frame : (frame as { data?: unknown } | null | undefined)?.data;
+  if (!isUint8Array(bytes)) throw new TypeError('filterMatches takes bytes, or a packet object with data');
+  return program.length === 0 || runFilter(program, bytes, context) !== 0;
 }
 
 /** What `program` returns for `frame`: the number of bytes to keep, 0 to refuse it. See `filterMatches`. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { filterMatches, type BpfInsn, type FilterContext } from '../../src';
+import { compileFilter, filterMatches, PacketBatch, type BpfInsn, type FilterContext } from '../../src';
 import { runFilter } from '../../src/filter/interpreter';
 
 const FRAME = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
@@ -176,5 +176,20 @@ describe('filters: interpreter', () => {
     ]) {
       assert.throws(() => runFilter(program, FRAME), wrong, JSON.stringify(program));
     }
+  });
+
+  it('takes a packet for its bytes, and refuses what is neither program nor frame', () => {
+    const frame = Buffer.from('ffffffffffff0200000000010806', 'hex');
+    const batch = PacketBatch.from([frame]);
+    const program = compileFilter('arp');
+    for (const one of [frame, batch.packet(0), ...batch.toArray()]) assert.equal(filterMatches(program, one), true);
+    for (const wrong of ['frame', 5, [1, 2], null, {}, { data: 'text' }] as unknown as Uint8Array[])
+      for (const any of [program, []])
+        assert.throws(() => filterMatches(any, wrong), {
+          name: 'TypeError',
+          message: /^filterMatches takes bytes, or a packet object with data$/,
+        });
+    for (const wrong of ['arp', null, undefined] as unknown as BpfInsn[][])
+      assert.throws(() => filterMatches(wrong, frame), { name: 'TypeError', message: /^program is .*: compileFilter makes one/ });
   });
 });
