@@ -8,7 +8,7 @@ import { Capture } from '../../src/capture/capture';
 import { MESSAGE_BYTES } from '../../nodes/runtime/inject/inject-queue';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
-import { until, within } from '../support/wait';
+import { until, withHoldUps, within } from '../support/wait';
 import { numberedFrame, pcapFile, tshark, Tcpdump, Witness } from '../support/witness';
 import { load, useFlows, type TestFlow } from './flow';
 
@@ -172,32 +172,41 @@ describe('inject-out', () => {
       return frames.map(({ timestampNs }) => Number(timestampNs - frames[0]!.timestampNs) / 1e6);
     };
 
+    // A busy machine lets this process wait: frames are late by that, and what was missed is not made up for in a burst.
     it('packets per second', async () => {
       const { flow, witness } = await injectOn({ pacing: 'pps', rate: '2000' });
-      await flow.accepted({ payload: numbered(1500) });
+      const [, heldUp] = await withHoldUps(() => flow.accepted({ payload: numbered(1500) }));
       const arrivals = await times(witness, 1500);
-      assert.ok(Math.abs(arrivals.at(-1)! - 749.5) < 75, `1500 frames at 2000 a second took ${arrivals.at(-1)} ms`);
+      assert.ok(
+        Math.abs(arrivals.at(-1)! - 749.5) < 75 + heldUp,
+        `1500 frames at 2000 a second took ${arrivals.at(-1)} ms, ${heldUp} held up`,
+      );
       // Ahead of an even stream: never more than a millisecond's worth, and what a timer's start takes. On a busy machine the first frame is late itself.
       const late = arrivals.map((time, i) => time - i * 0.5).sort((a, b) => a - b);
       const usual = late[late.length >> 1]!;
-      assert.ok(usual - late[0]! < 2, `${usual - late[0]!} ms ahead`);
+      assert.ok(usual - late[0]! < 2 + heldUp, `${usual - late[0]!} ms ahead, ${heldUp} held up`);
     });
 
     it('bits per second, over several messages', async () => {
       const { flow, witness } = await injectOn({ pacing: 'bps', rate: 1_000_000 });
-      for (let i = 0; i < 5; i++) flow.send({ payload: numbered(10, 1250) });
-      await flow.collected('completed', 5);
+      const [, heldUp] = await withHoldUps(() => {
+        for (let i = 0; i < 5; i++) flow.send({ payload: numbered(10, 1250) });
+        return flow.collected('completed', 5);
+      });
       const arrivals = await times(witness, 50);
-      assert.ok(Math.abs(arrivals.at(-1)! - 490) < 50, `50 frames of 10 kbit at 1 Mbit/s took ${arrivals.at(-1)} ms`);
+      const took = arrivals.at(-1)!;
+      assert.ok(Math.abs(took - 490) < 50 + heldUp, `50 frames of 10 kbit at 1 Mbit/s took ${took} ms, ${heldUp} held up`);
     });
 
     it('as recorded', async () => {
       const { flow, witness } = await injectOn({ pacing: 'recorded' });
       const offsets = [0, 50, 60, 200];
       const at = offsets.map((ms, i) => ({ data: numberedFrame(i), timestamp: { sec: 1_700_000_000, nsec: ms * 1e6 } }));
-      await flow.accepted({ payload: PacketBatch.from(at) });
+      const [, heldUp] = await withHoldUps(() => flow.accepted({ payload: PacketBatch.from(at) }));
       const arrivals = await times(witness, 4);
-      offsets.forEach((due, i) => assert.ok(Math.abs(arrivals[i]! - due) < 15, `frame ${i} at ${arrivals[i]} ms instead of ${due}`));
+      offsets.forEach((due, i) =>
+        assert.ok(Math.abs(arrivals[i]! - due) < 15 + heldUp, `frame ${i} at ${arrivals[i]} ms instead of ${due}, ${heldUp} held up`),
+      );
     });
   });
 

@@ -24,3 +24,22 @@ export async function within<T>(promise: Promise<T>, ms: number, what: string): 
     clearTimeout(timer);
   }
 }
+
+/** Runs the body; resolves to its value and to the ms for which it could not run: how late timers of this process were, beyond what they always are. */
+export async function withHoldUps<T>(body: () => Promise<T>): Promise<[value: T, heldUpMs: number]> {
+  let heldUp = 0;
+  let last = performance.now();
+  const look = (): void => {
+    const now = performance.now();
+    heldUp += Math.max(0, now - last - 3);
+    last = now;
+  };
+  const timer = setInterval(look, 1);
+  try {
+    const value = await body();
+    look();
+    return [value, heldUp];
+  } finally {
+    clearInterval(timer);
+  }
+}
