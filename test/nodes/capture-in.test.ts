@@ -6,7 +6,7 @@ import type { OwnedPacket } from '../../src/batches/packet';
 import { footprint, output } from '../support/process';
 import { Lab, linkExists, promiscuity } from '../support/lab';
 import { until } from '../support/wait';
-import { flood, numberedFrame, pcapFile, sendFrames, tshark } from '../support/witness';
+import { flood, numberedFrame, pcapFile, probe, sendFrames, tshark } from '../support/witness';
 import { load, useFlows, type Seen, type TestFlow } from './flow';
 
 const CAPTURE = 'netring-capture-in';
@@ -176,18 +176,24 @@ describe('capture-in', () => {
         uptime: 0,
       },
     );
-    const peak = Math.max(...flow.statistics.map(({ packetsPerSecond }) => packetsPerSecond));
-    assert.ok(peak > 1000 && peak < 3000, `${peak} packets per second`);
-    const bits = Math.max(...flow.statistics.map(({ bitsPerSecond }) => bitsPerSecond));
-    assert.ok(Math.abs(bits / (peak * 800) - 1) < 1e-9, `${bits} bits per second`);
+    // The rates are those of the time between two messages, which is longer or shorter where the machine is busy.
+    flow.statistics.slice(1).forEach(({ packets, packetsPerSecond, bitsPerSecond, uptime }, i) => {
+      const before = flow.statistics[i]!;
+      const rate = (packets - before.packets) / (uptime - before.uptime);
+      assert.ok(Math.abs(packetsPerSecond - rate) <= 0.01 * rate, `${packetsPerSecond} packets per second, and there were ${rate}`);
+      assert.ok(Math.abs(bitsPerSecond - packetsPerSecond * 800) <= 1e-9 * bitsPerSecond, `${bitsPerSecond} bits per second`);
+    });
     assert.ok(last.uptime > 0.4 && last.uptime < 20);
     assert.equal(flow.messages.length, 0);
   });
 
-  it('shows the rate in its status, at most once a second and only when it changes', async () => {
+  it('shows the rate in its status, at most once a second and only when it changes', async function () {
+    this.timeout(20_000);
     const { flow, a } = await captureOn();
-    await flood(lab, a, { count: 3000, rate: 1500 });
-    await flow.status(/^1\.\dk pps$/);
+    // On a busy machine some seconds show more, and others less.
+    const sender = lab.start(probe(), ['flood', a, '1000000', '64', '1500']);
+    await flow.status(/^1\.\dk pps$/, 10_000);
+    await sender.stop();
     await until(() => flow.statuses.at(-1)?.text === '0 pps', 4000, 'rest');
     const times = flow.statusTimes;
     times.slice(1).forEach((time, i) => assert.ok(time - times[i]! > 990, `${time - times[i]!} ms between two statuses`));
@@ -325,7 +331,7 @@ describe('capture-in', () => {
     });
 
     it('deleted: what the kernel had not handed over yet is delivered, nothing is shed', async () => {
-      const { flow, a, b } = await captureOn({ blockTimeoutMs: 800 });
+      const { flow, a, b } = await captureOn({ blockTimeoutMs: 1800 });
       const frames = Array.from({ length: 20 }, (_, i) => numberedFrame(i));
       await sendFrames(lab, a, frames);
       const before = count(flow.messages);
