@@ -51,7 +51,17 @@ describe('the sandbox', () => {
   });
 
   it('sends nothing by itself', () => {
-    const seen = inside('timeout 1.5 tcpdump -i wire0 --immediate-mode -w - -Z root 2>/dev/null | wc -c');
+    const folder = mkdtempSync(join(tmpdir(), 'netring-sandbox-'));
+    lab.defer(() => rmSync(folder, { recursive: true }));
+    const seen = inside(
+      `tcpdump -i wire0 --immediate-mode -w "$1/file" -Z root 2>"$1/errors" &
+       until grep -q 'listening on' "$1/errors"; do kill -0 $! || exit 1; sleep 0.01; done
+       sleep 1.5
+       kill $!
+       wait
+       wc -c <"$1/file"`,
+      folder,
+    );
     assert.equal(Number(seen), 24, 'a pcap file without a frame');
   });
 
