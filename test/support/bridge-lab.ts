@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Bridge, type BridgeAudience, type BridgeDirectionStats, type BridgeOptions } from '@netring/node-red';
 import { Lab, type Wire, type WireOptions } from './lab';
 import { output } from './process';
+import { until } from './wait';
 
 /** 16 MiB of receive ring an interface. */
 export const SMALL: Partial<BridgeOptions> = { profile: 'balanced' };
@@ -55,6 +56,26 @@ export class BridgeLab extends Lab {
     child.process.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
     await child.exitCode(ms);
     return text + child.errors;
+  }
+
+  /**
+   * Asserts that each of `count` echo requests is answered. One by one: of several, ping waits for the last answer only twice as long as for the slowest
+   * one before it.
+   */
+  pings(count: number, ...args: string[]): void {
+    for (let i = 0; i < count; i++) assert.match(this.ping('-c', '1', '-W', '5', ...args), / 0% packet loss/);
+  }
+
+  /** The same, while this process goes on. */
+  async clientPings(count: number, ...args: string[]): Promise<void> {
+    for (let i = 0; i < count; i++) assert.match(await this.client('ping', ['-n', '-c', '1', '-W', '5', ...args]), / 0% packet loss/);
+  }
+
+  /** An iperf3 for one client, once it listens. */
+  async iperfServer(): Promise<void> {
+    const { namespace } = this.right;
+    this.start('iperf3', ['-s', '-1'], { namespace });
+    await until(() => /LISTEN/.test(output('ss', ['-ltn', 'sport = :5201'], { namespace })), 5000, 'iperf3');
   }
 
   loses(...args: string[]): boolean {

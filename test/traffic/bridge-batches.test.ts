@@ -366,8 +366,7 @@ describe('Bridge: run', () => {
     const wire = lab.open();
     const running = wire.run(dropsIcmp, { signal: abort.signal });
     assert.match(await lab.client('ping', ['-n', '-c', '2', '-i', '0.2', '-W', '1', SERVER]), /100% packet loss/);
-    lab.start('iperf3', ['-s', '-1'], { namespace: lab.right.namespace });
-    await sleep(300);
+    await lab.iperfServer();
     assert.match(await lab.client('iperf3', ['-c', SERVER, '-n', '10M']), /receiver/);
     await assert.rejects(wire.run(dropsIcmp), { code: 'EALREADY' });
     assert.throws(() => wire.start({ tap: { onBatch: () => undefined } }), { code: 'EALREADY' });
