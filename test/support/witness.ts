@@ -214,9 +214,10 @@ export class Tcpdump {
   static async open(lab: Lab, iface: string, filter: readonly string[] = [], namespace?: number): Promise<Tcpdump> {
     // tcpdump sets its groups, which a user namespace forbids; dumpcap does not.
     const inUserNamespace = readFileSync('/proc/self/setgroups', 'utf8').trim() === 'deny';
+    // 32 MiB hold some hundred frames, in slots for the longest one, while it does not run. The 2 MiB of the default are a few dozen.
     const [program, ready, ...args] = inUserNamespace
-      ? ['dumpcap', 'File: -', '-P', '-w', '-', '-i', iface, ...(filter.length === 0 ? [] : ['-f', filter.join(' ')])]
-      : ['tcpdump', 'listening on', '-U', '--immediate-mode', '-s', '0', '-Z', 'root', '-w', '-', '-i', iface, ...filter];
+      ? ['dumpcap', 'File: -', '-B', '32', '-P', '-w', '-', '-i', iface, ...(filter.length === 0 ? [] : ['-f', filter.join(' ')])]
+      : ['tcpdump', 'listening on', '-U', '-B', '32768', '--immediate-mode', '-s', '0', '-Z', 'root', '-w', '-', '-i', iface, ...filter];
     const child = lab.start(program ?? '', args, { namespace });
     await child.says(ready ?? '');
     return new Tcpdump(child);
