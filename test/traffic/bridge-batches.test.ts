@@ -147,6 +147,7 @@ describe('Bridge: inline', () => {
       {},
       {
         inline: {
+          timeoutMs: 5000,
           onBatch: (batch, direction, token) => {
             assert.equal(direction, 'a-to-b');
             assert.equal(batch.interface, lab.left.a);
@@ -197,6 +198,7 @@ describe('Bridge: inline', () => {
       {},
       {
         inline: {
+          timeoutMs: 5000,
           onBatch: (batch, direction, token) => {
             const at = direction === 'a-to-b' ? batch.bytes.indexOf('hello') : -1;
             wire.answer(token, at < 0 ? {} : { frames: replaced(batch, 'h'.charCodeAt(0), 'j'.charCodeAt(0), 42) });
@@ -220,6 +222,7 @@ describe('Bridge: inline', () => {
       { profile: 'default' },
       {
         inline: {
+          timeoutMs: 5000,
           onBatch: (batch, direction, token) => {
             for (let i = 0; i < batch.length; i++) longest = Math.max(longest, batch.lengthAt(i));
             wire.answer(token, direction === 'b-to-a' ? { frames: replaced(batch, 0xfe, 0xff, 66) } : {});
@@ -277,7 +280,7 @@ describe('Bridge: inline', () => {
   it('the first answer wins; later ones, late ones and wrong ones do nothing', async () => {
     await lab.wires();
     const tokens: string[] = [];
-    const wire = lab.bridge({}, { inline: { timeoutMs: 300, onBatch: (_batch, _direction, token) => void tokens.push(token) } });
+    const wire = lab.bridge({}, { inline: { timeoutMs: 1500, onBatch: (_batch, _direction, token) => void tokens.push(token) } });
     const far = await Witness.open(lab, lab.right.b, { namespace: lab.right.namespace });
     await sendFrames(lab, lab.left.b, [frame('first')], lab.left.namespace);
     await until(() => tokens.length === 1, 5000, 'the batch');
@@ -302,7 +305,7 @@ describe('Bridge: inline', () => {
     await lab.wires();
     const wire = lab.bridge(
       {},
-      { inline: { onBatch: (_batch, _direction, token) => void wire.answer(token, { frames: [Buffer.alloc(1600)] }) } },
+      { inline: { timeoutMs: 5000, onBatch: (_batch, _direction, token) => void wire.answer(token, { frames: [Buffer.alloc(1600)] }) } },
     );
     await sendFrames(lab, lab.left.b, [frame('short')], lab.left.namespace);
     await until(() => wire.cumulativeStats().aToB.tooLarge === 1, 5000, 'the count');
