@@ -106,8 +106,10 @@ describe('redeploys', function () {
       }
     };
     await rounds(0, 10);
+    await green('bridge');
     const before = footprint(red.pid);
     await rounds(10, 40);
+    await green('bridge');
     const after = footprint(red.pid);
     assertFlat(before, after);
     await red.deploy([TAB]);
@@ -132,6 +134,7 @@ describe('redeploys', function () {
       }
     };
     await rounds(0, 10);
+    await green('xdp');
     const before = footprint(red.pid);
     await rounds(10, 50);
     await green('xdp');
