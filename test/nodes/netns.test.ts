@@ -1,7 +1,7 @@
 /** Nodes whose interface is in another network namespace, and captures that deliver at once. */
 import assert from 'node:assert/strict';
 import type { PacketBatch } from '../../src/batches/batch';
-import { Lab, type Wire } from '../support/lab';
+import { carrier, Lab, type Wire } from '../support/lab';
 import { output } from '../support/process';
 import { until } from '../support/wait';
 import { numberedFrame, sendFrames, Witness } from '../support/witness';
@@ -21,10 +21,11 @@ describe('nodes in another network namespace', () => {
   afterEach(() => lab.close());
   useFlows();
 
-  const recreate = (): void => {
+  const recreate = async (): Promise<void> => {
     lab.ip(`link add ${wire.a} type veth peer name ${wire.b} netns ${wire.namespace}`);
     lab.ip(`link set ${wire.a} addrgenmode none up`);
     lab.ip(`link set ${wire.b} addrgenmode none up`, wire.namespace);
+    await until(() => carrier(wire.a) && carrier(wire.b, wire.namespace), 5000, 'carrier');
   };
 
   for (const latency of ['block', 'immediate'])
@@ -35,7 +36,7 @@ describe('nodes in another network namespace', () => {
       await flow.collected('first', 1);
       lab.ip(`link del ${wire.a}`);
       await flow.status(/gone/);
-      recreate();
+      await recreate();
       await until(() => flow.statuses.at(-1)?.fill === 'green', 5000, 'green again');
       await sendFrames(lab, wire.a, [numberedFrame(2)]);
       const messages = await flow.collected('first', 2);
@@ -53,7 +54,7 @@ describe('nodes in another network namespace', () => {
     assert.deepEqual((await witness.expect(1))[0]!.data, numberedFrame(1));
     lab.ip(`link del ${wire.a}`);
     await flow.status(/gone/);
-    recreate();
+    await recreate();
     await until(() => flow.statuses.at(-1)?.fill === 'green', 5000, 'green again');
     const again = await Witness.open(lab, wire.a);
     await flow.accepted({ payload: numberedFrame(2) });

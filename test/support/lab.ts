@@ -149,7 +149,8 @@ export function link(name: string, namespace?: number): LinkState {
 }
 
 export const linkExists = (name: string, namespace?: number): boolean => links(namespace).some((entry) => entry.ifname === name);
-export const carrier = (name: string, namespace?: number): boolean => link(name, namespace).flags.includes('LOWER_UP');
+/** Whether an interface has a carrier and sends: LOWER_UP alone stands there before its queue does, and frames vanish meanwhile. */
+export const carrier = (name: string, namespace?: number): boolean => link(name, namespace).operstate === 'UP';
 /** How many sockets and users hold the interface promiscuous. */
 export const promiscuity = (name: string, namespace?: number): number => link(name, namespace).promiscuity;
 /** Inodes of the packet sockets in this process's network namespace, in order: a ring that is opened anew has another one. */

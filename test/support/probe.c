@@ -14,14 +14,17 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +53,32 @@ static int open_socket(const char *interface, int protocol) {
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) die("bind");
   fputs("ready\n", stderr);
   return fd;
+}
+
+static void pause_ms(long ms) {
+  struct timespec pause = {0, ms * 1000000};
+  nanosleep(&pause, NULL);
+}
+
+/*
+ * The first end of a new cable has a carrier at once, and a queue that sends only when the kernel has worked off the
+ * event: until then it throws frames away and says that they are sent. Both are seen together, in IFF_RUNNING; at most
+ * two seconds.
+ */
+static void await_queue(int fd, const char *interface) {
+  struct ifreq request = {0};
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
+  for (int waits = 0; waits < 400; waits++) {
+    struct ethtool_value carrier = {.cmd = ETHTOOL_GLINK};
+    request.ifr_data = (char *)&carrier;
+    if (ioctl(fd, SIOCETHTOOL, &request) < 0 || carrier.data == 0) return;
+    if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) return;
+    const int runs = (request.ifr_flags & IFF_RUNNING) != 0;
+    if (runs && waits == 0) return;
+    /* Once more when it runs: the flag is set a moment before the queue is. */
+    pause_ms(5);
+    if (runs) return;
+  }
 }
 
 static unsigned char buffer[MAX_FRAME];
@@ -155,6 +184,7 @@ static void send_lines(const char *interface) {
   int fd = open_socket(interface, 0);
   unsigned long sent = 0, failed = 0;
   int last = 0;
+  await_queue(fd, interface);
   while (fgets(line, sizeof line, stdin) != NULL) {
     size_t length = 0;
     for (; digit(line[2 * length]) >= 0 && digit(line[2 * length + 1]) >= 0; length++)
@@ -188,6 +218,7 @@ static void flood(const char *interface, uint64_t total, size_t length, double r
     parts[i] = (struct iovec){frames[i], length};
     messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
   }
+  await_queue(fd, interface);
   double start = now();
   for (uint64_t sent = 0; sent < total;) {
     uint64_t due = rate > 0 ? (uint64_t)((now() - start) * rate) + 1 : total;
