@@ -7,6 +7,8 @@ import { isUint8Array } from 'node:util/types';
 import { isPacketBatch, PacketBatch, sliceBatch } from '../../src/batches/batch';
 import type { FrameLike } from '../../src/batches/columns';
 import { NetringError } from '../../src/errors/errors';
+import { isEthernet } from '../../src/interfaces/link-types';
+import { notSendable } from '../../src/sending/frame-input';
 import type { PacketStatus, Timestamp } from '../../src/batches/packet';
 import { milliseconds, type PacedFrames } from '../../src/replay/pacer';
 import { shown } from './control';
@@ -32,13 +34,16 @@ export interface Input {
 
 /** The frames of a payload. Never throws on what a flow may contain. */
 export function framesOf(payload: unknown, packet?: unknown): Input {
-  if (isPacketBatch(payload)) return { frames: new BatchFrames([payload]), refused: 0, problem: undefined };
+  if (isPacketBatch(payload)) {
+    if (isEthernet(payload.linkType)) return { frames: new BatchFrames([payload]), refused: 0, problem: undefined };
+    return { frames: new BatchFrames([]), refused: payload.length, problem: notSendable('payload', payload.linkType) };
+  }
   if (Array.isArray(payload)) return framesOfArray(payload as unknown[]);
-  const frame = frameOf(payload);
-  if (frame === undefined) return { frames: new ListFrames([], []), refused: 1, problem: refuse('payload', payload) };
   // A packet of the one-message-per-packet form: its metadata stands beside the payload.
   const whole = isUint8Array(payload) && isObject(packet) ? { ...packet, data: payload } : payload;
-  return { frames: new ListFrames([frameOf(whole) ?? frame], ['payload']), refused: 0, problem: undefined };
+  const frame = frameOf(whole);
+  if (frame === undefined) return { frames: new ListFrames([], []), refused: 1, problem: refuse('payload', whole) };
+  return { frames: new ListFrames([frame], ['payload']), refused: 0, problem: undefined };
 }
 
 function framesOfArray(payload: readonly unknown[]): Input {
@@ -59,6 +64,7 @@ function framesOfArray(payload: readonly unknown[]): Input {
 }
 
 function refuse(name: string, value: unknown): Error {
+  if (isObject(value) && isUint8Array(value['data'])) return notSendable(name, value['linkType'] as number);
   const what =
     isObject(value) && !ArrayBuffer.isView(value) && !Array.isArray(value)
       ? `an object whose data is ${shown(value['data'])}`
@@ -78,7 +84,8 @@ interface ListFrame {
 function frameOf(value: unknown): ListFrame | undefined {
   if (isUint8Array(value)) return { data: value };
   if (!isObject(value) || !isUint8Array(value['data'])) return undefined;
-  const { data, status, timestamp } = value;
+  const { data, status, timestamp, linkType } = value;
+  if (typeof linkType === 'number' && !isEthernet(linkType)) return undefined;
   return {
     data,
     ...(isObject(status) ? { status: status as unknown as PacketStatus } : {}),

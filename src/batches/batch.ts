@@ -9,7 +9,7 @@ import { decode, decodeAt, type DecodedPacket, type DecodedPacketObject } from '
 import { ARPHRD_ETHER } from '../interfaces/link-types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native/batch';
 import type { TimestampSource } from '../options/values';
-import { headerOf, packFrames, recordableParts, TWO_TO_32, type FrameLike } from './columns';
+import { commonLinkType, frameParts, headerOf, packFrames, recordableParts, TWO_TO_32, type FrameLike } from './columns';
 import { linkAddress, ownedPacket } from './owned-packet';
 import { Packet, directionOf, TP_STATUS, type OwnedPacket, type PacketDirection, type Timestamp } from './packet';
 import { encodePcapng } from '../pcap/pcapng-writer';
@@ -44,7 +44,7 @@ export interface BatchSummary {
 export interface BatchOrigin {
   /** Name of the interface the frames came from; empty for none. */
   interface?: string;
-  /** ARPHRD_* of the interface; 1 is Ethernet. */
+  /** ARPHRD_* of the interface; by default that of the packet objects, 1 (Ethernet) where they tell none. */
   linkType?: number;
   /** What `seqNum` of the batch tells. Default 0. */
   seqNum?: number;
@@ -76,7 +76,6 @@ const TS_SYS_HARDWARE = 0x4000_0000;
 
 let memoryOf: (batch: PacketBatch) => BatchMemory;
 let isBatch: (value: unknown) => value is PacketBatch;
-let linkTypeOf: (batch: PacketBatch) => number;
 let sliceOf: (batch: PacketBatch, first: number, end: number) => PacketBatch;
 
 /**
@@ -115,7 +114,6 @@ export class PacketBatch implements Iterable<Packet> {
   static {
     memoryOf = (batch) => ({ bytes: batch.#bytes, index: batch.#index });
     isBatch = (value): value is PacketBatch => typeof value === 'object' && value !== null && #index in value;
-    linkTypeOf = (batch) => batch.#linkType;
     sliceOf = (batch, first, end) => batch.#derive(batch.#index.subarray(first * RECORD_WORDS, end * RECORD_WORDS), batch.#bytes);
   }
 
@@ -156,16 +154,18 @@ export class PacketBatch implements Iterable<Packet> {
 
   /**
    * A batch made of frames, their bytes copied. What a packet object does not tell is filled in: the time with 0, the lengths by its bytes.
-   * Throws TypeError when an element is neither bytes nor a packet object, and for a `timestamp` or an `originalLength` that is none.
+   * Throws TypeError when an element is neither bytes nor a packet object, for a `timestamp` or an `originalLength` that is none, and for packet objects of
+   * different link types.
    */
   static from(frames: Iterable<FrameLike>, origin: BatchOrigin = {}): PacketBatch {
-    const { bytes, index } = packFrames(frames, recordableParts);
-    return PacketBatch.over(bytes, index, origin);
+    const list = Array.from(frames, recordableParts);
+    const { bytes, index } = packFrames(list);
+    return PacketBatch.over(bytes, index, { ...origin, linkType: origin.linkType ?? commonLinkType(list) });
   }
 
   /** @internal A batch to be sent: nobody looks at its times, so they may be anything. */
   static toSend(frames: Iterable<FrameLike>): PacketBatch {
-    const { bytes, index } = packFrames(frames);
+    const { bytes, index } = packFrames(Array.from(frames, frameParts));
     return PacketBatch.over(bytes, index, {});
   }
 
@@ -189,6 +189,10 @@ export class PacketBatch implements Iterable<Packet> {
   /** Name of the interface at the time of capture; empty when the frames came from elsewhere. */
   get interface(): string {
     return this.#interface;
+  }
+  /** ARPHRD_* of the interface: 1 for Ethernet, 772 for loopback, 65534 for raw IP; of a file 0x10000 + LINKTYPE where there is no ARPHRD for it. */
+  get linkType(): number {
+    return this.#linkType;
   }
   /** The kernel's block sequence number. With latency immediate the batches are numbered. Gaps do not tell losses: the kernel freezes a full ring and counts, see the statistics. */
   get seqNum(): number {
@@ -298,7 +302,7 @@ export class PacketBatch implements Iterable<Packet> {
 
   /** @internal Packet `i` as plain data, its bytes copied. */
   ownedAt(i: number): OwnedPacket {
-    return ownedPacket(this.#index, this.#record(i), Buffer.from(this.dataAt(i)));
+    return ownedPacket(this.#index, this.#record(i), Buffer.from(this.dataAt(i)), this.#linkType);
   }
 
   /** Light views of the packets in their order, valid as long as the batch is. */
@@ -451,11 +455,6 @@ export function batchMemory(batch: PacketBatch): BatchMemory {
 /** Whether a value is a `PacketBatch`; true across realms, such as the sandbox of a function node. */
 export function isPacketBatch(value: unknown): value is PacketBatch {
   return isBatch(value);
-}
-
-/** @internal ARPHRD_* of the interface a batch came from. */
-export function batchLinkType(batch: PacketBatch): number {
-  return linkTypeOf(batch);
 }
 
 /** @internal Packets `first` up to `end`, at no price a packet: index and bytes are shared, so that of a borrowed batch ends with it. */

@@ -1,23 +1,21 @@
 /** How frames become the columns of a batch: see native/batch.ts for the layout. */
 import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
+import { ARPHRD_ETHER, isEthernet } from '../interfaces/link-types';
 import { Header, HEADER_WORDS, RECORD_WORDS, Word } from '../native/batch';
 import { packetTypeOf, statusBits, type OwnedPacket } from './packet';
 
 /** A frame to make a batch of: its bytes, or a packet object whose missing fields are filled in. */
 export type FrameLike = Uint8Array | (Pick<OwnedPacket, 'data'> & Partial<OwnedPacket>);
 
-type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
+/** A frame whose bytes are there. */
+export type FrameParts = Omit<Partial<OwnedPacket>, 'data'> & { data: Uint8Array };
 
 const ETH_P_8021Q = 0x8100;
 export const TWO_TO_32 = 0x1_0000_0000;
 
-/**
- * Bytes of the frames, one after the other, and a record for each. Throws TypeError for what is neither bytes nor a packet object; `partsOf` may look for
- * more than that.
- */
-export function packFrames(frames: Iterable<FrameLike>, partsOf = frameParts): { bytes: Buffer; index: Uint32Array } {
-  const list = Array.from(frames, partsOf);
+/** Bytes of the frames, one after the other, and a record for each. */
+export function packFrames(list: readonly FrameParts[]): { bytes: Buffer; index: Uint32Array } {
   const bytes = Buffer.allocUnsafeSlow(list.reduce((sum, frame) => sum + frame.data.byteLength, 0));
   const index = new Uint32Array(list.length * RECORD_WORDS);
   let offset = 0;
@@ -55,8 +53,8 @@ export function headerOf(index: Uint32Array, seqNum: number): Uint32Array {
   return header;
 }
 
-/** Bytes of another realm, such as the sandbox of a function node, are bytes too. */
-function frameParts(frame: FrameLike, i: number): FrameParts {
+/** What a frame is made of. Bytes of another realm, such as the sandbox of a function node, are bytes too. Throws TypeError for what is neither bytes nor a packet object. */
+export function frameParts(frame: FrameLike, i: number): FrameParts {
   if (isUint8Array(frame)) return { data: frame };
   if (typeof frame === 'object' && frame !== null && isUint8Array(frame.data)) return frame;
   throw new TypeError(`frames[${i}] is neither bytes nor a packet object with data`);
@@ -65,7 +63,7 @@ function frameParts(frame: FrameLike, i: number): FrameParts {
 /** The same for frames that somebody will ask for their times and lengths, which therefore must be some. Throws TypeError. */
 export function recordableParts(frame: FrameLike, i: number): FrameParts {
   const parts = frameParts(frame, i);
-  const { timestamp, originalLength } = parts;
+  const { timestamp, originalLength, linkType } = parts;
   // A Date, or milliseconds, would stand there as the first second of 1970.
   if (timestamp !== undefined && !(isUint32(timestamp?.sec) && isUint32(timestamp.nsec) && timestamp.nsec < 1e9))
     throw new TypeError(
@@ -73,7 +71,20 @@ export function recordableParts(frame: FrameLike, i: number): FrameParts {
     );
   if (originalLength !== undefined && !isUint32(originalLength))
     throw new TypeError(`frames[${i}].originalLength is ${inspect(originalLength)}, no whole number of bytes`);
+  if (linkType !== undefined && !isUint32(linkType))
+    throw new TypeError(`frames[${i}].linkType is ${inspect(linkType)}, no number of a link type`);
   return parts;
+}
+
+/** The link type of all frames, those of Ethernet as `ARPHRD_ETHER`. Throws TypeError when they have several. */
+export function commonLinkType(list: readonly FrameParts[]): number {
+  const typeOf = ({ linkType = ARPHRD_ETHER }: FrameParts): number => (isEthernet(linkType) ? ARPHRD_ETHER : linkType);
+  const [first = ARPHRD_ETHER] = list.map(typeOf);
+  const other = list.findIndex((frame) => typeOf(frame) !== first);
+  if (other === -1) return first;
+  throw new TypeError(
+    `frames[${other}] has link type ${typeOf(list[other] as FrameParts)}, those before it have ${first}: a batch has one, and so has a file of pcap`,
+  );
 }
 
 const isUint32 = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < TWO_TO_32;

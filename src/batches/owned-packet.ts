@@ -1,4 +1,5 @@
 /** Packets as plain data, made from the records of a packet index. */
+import { isEthernet } from '../interfaces/link-types';
 import { Word } from '../native';
 import { directionOf, statusFlags, TP_STATUS, type OwnedPacket } from './packet';
 
@@ -6,13 +7,13 @@ const MOST_OCTETS = 8;
 const OCTETS = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
 
 /** @internal The packet whose record begins at `record`, over bytes that are its own. */
-export function ownedPacket(index: Uint32Array, record: number, data: Buffer): OwnedPacket {
+export function ownedPacket(index: Uint32Array, record: number, data: Buffer, linkType: number): OwnedPacket {
   const length = index[record + Word.Length]!;
   const originalLength = index[record + Word.OriginalLength]!;
   const status = index[record + Word.Status]!;
   const vlan = (status & TP_STATUS.VLAN_VALID) === 0 ? 0 : index[record + Word.Vlan]!;
   const meta = index[record + Word.Meta]!;
-  return {
+  const packet: OwnedPacket = {
     data,
     length,
     originalLength,
@@ -25,6 +26,8 @@ export function ownedPacket(index: Uint32Array, record: number, data: Buffer): O
     protocol: meta & 0xffff,
     sourceAddress: linkAddress(index, record),
   };
+  if (!isEthernet(linkType)) packet.linkType = linkType;
+  return packet;
 }
 
 /** The link-layer address that was written last, because frames come in runs: making the text anew takes as long as the rest of a packet. */

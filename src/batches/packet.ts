@@ -105,6 +105,8 @@ export interface OwnedPacket {
   protocol: number;
   /** Link-layer source address, lower-case hexadecimal with colons; empty when there is none. */
   sourceAddress: string;
+  /** ARPHRD_* of what is no Ethernet frame, such as 65534 for raw IP; missing for Ethernet and loopback. */
+  linkType?: number;
 }
 
 /** A light view of one packet of a batch; reads lazily, valid as long as the batch is. */
@@ -165,6 +167,10 @@ export class Packet {
   /** Link-layer source address, lower-case hexadecimal with colons. */
   get sourceAddress(): string {
     return this.#batch.sourceAddressAt(this.#index);
+  }
+  /** ARPHRD_* of the interface: 1 for Ethernet, 772 for loopback, 65534 for raw IP. */
+  get linkType(): number {
+    return this.#batch.linkType;
   }
 
   /** The packet's layers, as views that read from its bytes. Never throws on bytes, whatever they hold. */

@@ -97,7 +97,7 @@ export class ChannelCapture extends EventEmitter<AsyncCaptureEvents> implements 
       if (isExpression(options.filter) && !isEthernet(linkType))
         this.#native.setFilter(packSocketFilter(options.filter, linkType, settings.snapLen));
       this.warnings = [...warnings, ...this.geometry.warnings];
-      this.#queue = new ChannelQueue(this.#native, settings.maxBufferedBytes);
+      this.#queue = new ChannelQueue(this.#native, linkType, settings.maxBufferedBytes);
       this.#linkState = this.#native.linkState;
       this.#previous = this.cumulativeStats();
       this.#native.start(() => this.#onWake());

@@ -9,6 +9,7 @@ const CHUNK_BYTES = 8192;
 
 export class ChannelQueue {
   readonly #native: NativeChannel;
+  readonly #linkType: number;
   readonly #collector: SlabCollector;
   readonly #consumed: Int32Array;
   readonly #header: Uint32Array;
@@ -26,9 +27,11 @@ export class ChannelQueue {
   #packets = 0;
   #bytes = 0;
 
-  constructor(native: NativeChannel, maxBufferedBytes: number) {
+  /** `linkType` is the ARPHRD_* that the packets have. */
+  constructor(native: NativeChannel, linkType: number, maxBufferedBytes: number) {
     const { memory } = native;
     this.#native = native;
+    this.#linkType = linkType;
     this.#collector = new SlabCollector(maxBufferedBytes);
     this.#consumed = new Int32Array(memory, 0, 1);
     this.#header = new Uint32Array(memory, CHANNEL_BATCH_OFFSET, HEADER_WORDS);
@@ -50,7 +53,7 @@ export class ChannelQueue {
   next(): OwnedPacket | null {
     if (this.#next === this.#end) return null;
     const record = this.#next++ * RECORD_WORDS;
-    const packet = ownedPacket(this.#index, record, this.#data(record));
+    const packet = ownedPacket(this.#index, record, this.#data(record), this.#linkType);
     this.#bytes += packet.originalLength;
     // Another packet may come in for this one.
     Atomics.store(this.#consumed, 0, ++this.#packets | 0);

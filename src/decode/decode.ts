@@ -186,8 +186,8 @@ export class DecodedPacket {
 }
 
 /**
- * Takes a frame apart. `linkType` is the ARPHRD_* of the interface it came from: 1 (Ethernet, the default), 772 (loopback) and 65534 (raw IP) are
- * understood, frames of others are all payload. Never throws on bytes, whatever they hold; TypeError for what is no bytes.
+ * Takes a frame apart. `linkType` is the ARPHRD_* of the interface it came from, by default what a packet object tells: 1 (Ethernet), 772 (loopback) and
+ * 65534 (raw IP) are understood, frames of others are all payload. Never throws on bytes, whatever they hold; TypeError for what is no bytes.
  *
  * @example A UDP packet by hand
  * ```ts
@@ -201,11 +201,13 @@ export class DecodedPacket {
  * console.log(`${packet}`); // IP 192.0.2.1.4000 > 192.0.2.2.53: UDP, length 2
  * ```
  */
-export function decode(frame: Uint8Array | { readonly data: Uint8Array }, linkType = ARPHRD_ETHER): DecodedPacket {
-  const bytes = isUint8Array(frame) ? frame : (frame as { data?: unknown } | null | undefined)?.data;
+export function decode(frame: Uint8Array | { readonly data: Uint8Array; readonly linkType?: number }, linkType?: number): DecodedPacket {
+  const packet = isUint8Array(frame) ? { data: frame } : (frame as { data?: unknown; linkType?: number } | null | undefined);
+  const bytes = packet?.data;
+  const link = linkType ?? packet?.linkType ?? ARPHRD_ETHER;
   if (!isUint8Array(bytes)) throw new TypeError('decode takes bytes, or a packet object with data');
-  if (typeof linkType !== 'number') throw new TypeError(`linkType must be a number, not ${typeof linkType}`);
-  return decodeAt(bytes, 0, bytes.length, linkType);
+  if (typeof link !== 'number') throw new TypeError(`linkType must be a number, not ${typeof link}`);
+  return decodeAt(bytes, 0, bytes.length, link);
 }
 
 /** @internal As `decode`, for a frame inside larger memory. */

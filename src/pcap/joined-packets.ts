@@ -1,5 +1,5 @@
 /** Packets of small batches in one piece of memory. */
-import { batchLinkType, batchMemory, PacketBatch } from '../batches/batch';
+import { batchMemory, PacketBatch } from '../batches/batch';
 import { headerOf } from '../batches/columns';
 import { Header, RECORD_WORDS, Word } from '../native';
 
@@ -96,7 +96,7 @@ export class JoinedPackets {
 
   #begin(first: number, batch: PacketBatch): void {
     const { interface: name, member, seqNum, timedOut } = batch;
-    const linkType = batchLinkType(batch);
+    const linkType = batch.linkType;
     const last = this.#runs.at(-1);
     if (last?.interface === name && last.member === member && last.linkType === linkType) return;
     this.#runs.push({ first, interface: name, member, seqNum, timedOut, linkType });

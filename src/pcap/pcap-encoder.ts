@@ -1,5 +1,5 @@
 /** Encodes batches as a pcap file: little-endian, nanoseconds, one link type. */
-import { batchLinkType, type PacketBatch } from '../batches/batch';
+import type { PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import type { NamesOf } from '../options/known-options';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
@@ -37,7 +37,7 @@ export class PcapEncoder implements FileEncoder {
   }
 
   encode(batch: PacketBatch, allocate: Allocate = (size) => Buffer.allocUnsafe(size)): Buffer {
-    const linkType = fileLinkType(batchLinkType(batch));
+    const linkType = fileLinkType(batch.linkType);
     this.#linkType ??= linkType;
     if (linkType !== this.#linkType)
       throw NetringError.config(

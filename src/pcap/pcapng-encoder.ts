@@ -1,5 +1,5 @@
 /** Encodes batches as a pcapng file: little-endian, nanoseconds, several interfaces, their counters. */
-import { batchLinkType, type PacketBatch } from '../batches/batch';
+import type { PacketBatch } from '../batches/batch';
 import type { Timestamp } from '../batches/packet';
 import { checkType, type NamesOf } from '../options/known-options';
 import { keptLength, type Allocate, type FileEncoder } from './file-encoder';
@@ -104,7 +104,7 @@ export class PcapngEncoder implements FileEncoder {
   }
 
   #describe(batch: PacketBatch): Buffer {
-    return interfaceDescriptionBlock(batch.interface, fileLinkType(batchLinkType(batch)), this.#snapLen);
+    return interfaceDescriptionBlock(batch.interface, fileLinkType(batch.linkType), this.#snapLen);
   }
 
   #add(batch: PacketBatch): Described {
@@ -115,7 +115,7 @@ export class PcapngEncoder implements FileEncoder {
 }
 
 function keyOf(batch: PacketBatch): string {
-  return `${fileLinkType(batchLinkType(batch))} ${batch.interface}`;
+  return `${fileLinkType(batch.linkType)} ${batch.interface}`;
 }
 
 function now(): Timestamp {

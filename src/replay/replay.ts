@@ -3,7 +3,7 @@ import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { isUint8Array } from 'node:util/types';
 import { interruptible } from '../async/interruptible';
 import type { SendReport } from '../async/send-loop';
-import { batchLinkType, isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
+import { isPacketBatch, sliceBatch, type PacketBatch } from '../batches/batch';
 import { NetringError } from '../errors/errors';
 import { Injector } from '../injector/injector';
 import { knownOptions, type NamesOf } from '../options/known-options';
@@ -123,8 +123,7 @@ async function onePass(
   for await (const batch of interruptible(batches, signal)) {
     if (!isPacketBatch(batch)) throw new TypeError('the source gives something else than batches');
     if (batch.length === 0) continue;
-    const linkType = batchLinkType(batch);
-    if (!isEthernet(linkType))
+    if (!isEthernet(batch.linkType))
       throw NetringError.config('source has packets that are not Ethernet, so they cannot be sent as frames', 'source');
     const { tsFirst, tsLast } = batch;
     if (last !== undefined) pacer.goOn(milliseconds(tsFirst) - last);

@@ -14,6 +14,9 @@ import { load, useFlows, type TestFlow } from './flow';
 
 const INJECT = 'netring-inject-out';
 
+/** What a capture of a tun interface sends. */
+const RAW_IP = PacketBatch.from([Buffer.alloc(60, 0x45), Buffer.alloc(60, 0x45)], { linkType: 65534 });
+
 describe('inject-out', () => {
   const lab = new Lab();
   after(() => lab.close());
@@ -123,6 +126,8 @@ describe('inject-out', () => {
         2,
         2,
       ],
+      ['a batch of raw IP', RAW_IP, /payload has link type 65534, which is not Ethernet: it cannot be sent \(and 1 more/, 0, 2],
+      ['packet objects of raw IP in an array', [numberedFrame(0), ...RAW_IP.toArray()], /payload\[1\] has link type 65534.*1 more/, 1, 2],
     ];
     for (const [what, payload, text, sent, rejected] of cases) {
       it(what, async () => {
@@ -133,6 +138,13 @@ describe('inject-out', () => {
         assert.deepEqual(await seen(witness, sent + 1), [...numbered(sent), numberedFrame(9)]);
       });
     }
+
+    it('a packet of raw IP, one per message', async () => {
+      const { flow } = await injectOn();
+      const { data, ...packet } = RAW_IP.toArray()[0]!;
+      assert.match(await flow.refused({ payload: data, packet }), /payload has link type 65534/);
+      await flow.accepted({ payload: numberedFrame(9), packet: { ...packet, linkType: 1 } });
+    });
 
     it('the message of a Catch node still has its payload', async () => {
       const { flow } = await injectOn();

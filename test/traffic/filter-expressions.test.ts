@@ -1,15 +1,25 @@
 /** Expressions as filters of everything that takes one, judged by tcpdump on the same frames. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Bridge, captureGroup, ChannelCapture, type AsyncCapture, type FilterError, type PacketBatch } from '@netring/node-red';
+import {
+  Bridge,
+  captureGroup,
+  ChannelCapture,
+  decode,
+  PacketBatch,
+  PcapWriter,
+  type AsyncCapture,
+  type FilterError,
+} from '@netring/node-red';
 import { BridgeLab } from '../support/bridge-lab';
 import { Lab } from '../support/lab';
 import { output } from '../support/process';
 import { needsXdp } from '../support/skip';
 import { until } from '../support/wait';
-import { pcapFrames, probe, sendFrames, Tcpdump, Witness } from '../support/witness';
+import { pcapFrames, probe, sendFrames, Tcpdump, tshark, Witness } from '../support/witness';
 import { EXPRESSIONS, FRAMES, orSentinel, pickedByTcpdump, SENTINEL, shown } from './filter-frames';
 import { asyncCapture, capture, collectPackets, frame, SMALL } from './rx';
+import { injector } from './tx';
 import { asyncXdp, MODES } from './xdp';
 
 /** Reads until the sentinel is there, and returns all that came before it. */
@@ -110,7 +120,25 @@ describe('filter expressions', () => {
     assert.equal((await collectPackets(all, 4)).length, 4);
     const own = [await channel.recv(), await channel.recv()];
     assert.deepEqual(shown(own.map(({ data }) => data)), shown(packets.map(({ data }) => data)));
-    assert.equal((await collectPackets(group, 2)).length, 2);
+    // What has left its batch still says what it begins with, wherever it goes.
+    for (const packet of [...own, ...packets, ...(await collectPackets(group, 2))]) {
+      assert.equal(packet.linkType, 65534);
+      assert.equal(decode(packet).udp?.destinationPort, 4789);
+    }
+    const writer = new PcapWriter();
+    writer.end(own);
+    const seen = tshark(Buffer.concat((await writer.toArray()) as Buffer[]), ['udp.dstport']);
+    assert.deepEqual(
+      seen.map((layers) => layers['udp.dstport']),
+      [['4789'], ['4789']],
+    );
+    const wire = await lab.wire();
+    const raw = PacketBatch.from(own);
+    for (const frames of [raw, own, [...raw]])
+      assert.throws(() => injector(lab, { interface: wire.a }).sendBatch(frames), {
+        kind: 'Config',
+        message: /link type 65534, which is not Ethernet/,
+      });
     assert.throws(() => capture(lab, { interface: 'filtun0', filter: 'ether host 02:00:00:00:00:01' }), {
       kind: 'Config',
       option: 'filter',

@@ -84,6 +84,24 @@ describe('PacketBatch', () => {
       assert.throws(() => batch.select(wrong as unknown as number[]), { name: 'TypeError', message: /^indices are / });
   });
 
+  it('is of the link type of its packets, which has to be one', () => {
+    const data = Buffer.alloc(60);
+    const raw = PacketBatch.from([data], { linkType: 65534 });
+    assert.deepEqual([raw.linkType, raw.packet(0).linkType, raw.toArray()[0]?.linkType], [65534, 65534, 65534]);
+    const { linkType } = JSON.parse(JSON.stringify(raw.toArray()[0])) as OwnedPacket;
+    for (const packets of [[...raw], raw.toArray(), [{ data, linkType: linkType! }]])
+      assert.equal(PacketBatch.from(packets).linkType, 65534);
+    assert.equal(PacketBatch.from(raw, { linkType: 1 }).linkType, 1, 'as is said');
+    const loopback = PacketBatch.from([data], { linkType: 772 });
+    assert.deepEqual([loopback.linkType, 'linkType' in loopback.toArray()[0]!], [772, false]);
+    assert.equal(PacketBatch.from([data, ...loopback]).linkType, 1);
+    assert.throws(() => PacketBatch.from([data, ...raw]), {
+      name: 'TypeError',
+      message: /^frames\[1\] has link type 65534, those before it have 1: /,
+    });
+    assert.throws(() => PacketBatch.from([{ data, linkType: -1 }]), { name: 'TypeError', message: /^frames\[0\]\.linkType is -1/ });
+  });
+
   it('refuses times and lengths that are none: they would be told as evidence', () => {
     const data = Buffer.alloc(60);
     const times = [

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readPcap, type PacketBatch } from '@netring/node-red';
-import { batchLinkType } from '../../src/batches/batch';
 import { fileLinkType } from '../../src/pcap/link-types';
 import { corpusFile, LINK_TYPES, type CorpusFile, type CorpusPacket } from './pcap-corpus';
 import { needTools, random } from './pcap-files';
@@ -30,7 +29,7 @@ function packetsOf(batches: readonly PacketBatch[]): object[] {
       time: packet.timestampNs,
       direction: packet.direction,
       interface: batch.interface,
-      linkType: fileLinkType(batchLinkType(batch)),
+      linkType: fileLinkType(batch.linkType),
     })),
   );
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { batchLinkType } from '../../src/batches/batch';
 import { readCaptureFile } from '../../src/pcap/file-reader';
 import {
   arpRequest,
@@ -109,7 +108,7 @@ describe('readCaptureFile: pcap', () => {
   it('gives each link type its ARPHRD, and one that is none to the rest', () => {
     const linkTypes = [1, 101, 105, 127, 113, 0].map((link) => {
       const { batches } = readCaptureFile(pcap([{ data: arpRequest(1), sec: 0, fraction: 0 }], { link }));
-      return batchLinkType(batches[0]!);
+      return batches[0]!.linkType;
     });
     assert.deepEqual(linkTypes, [1, 65534, 801, 803, 0x10000 + 113, 0x10000]);
   });

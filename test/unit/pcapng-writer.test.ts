@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { batchLinkType, PacketBatch } from '../../src/batches/batch';
+import { PacketBatch } from '../../src/batches/batch';
 import type { FrameLike } from '../../src/batches/columns';
 import { encodePcapng } from '../../src/pcap/pcapng-writer';
 import { readCaptureFile } from '../../src/pcap/file-reader';
@@ -121,7 +121,7 @@ describe('encodePcapng', () => {
     const { batches, error } = readCaptureFile(encodePcapng(sent));
     assert.equal(error, undefined);
     assert.deepEqual(
-      batches.map((batch) => [batch.interface, batchLinkType(batch), batch.length, batch.seqNum]),
+      batches.map((batch) => [batch.interface, batch.linkType, batch.length, batch.seqNum]),
       [
         ['eth0', 1, 1024, 0],
         ['eth0', 1, 1024, 1],

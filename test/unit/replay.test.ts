@@ -13,6 +13,7 @@ import {
   type ReplayReport,
   type ReplaySink,
   type ReplaySource,
+  type Timestamp,
 } from '@netring/node-red';
 import type { SendReport } from '../../src/async/send-loop';
 import { Pacer, pacedBatch } from '../../src/replay/pacer';
@@ -80,7 +81,8 @@ describe('replay', () => {
       const left: number[] = [];
       let last: number | undefined;
       for (const times of [[0, 10, 10.5], [30, 25, 40], [1000]]) {
-        const batch = PacketBatch.from(times.map((ms) => ({ data: Buffer.alloc(14), timestamp: { sec: 5, nsec: Math.round(ms * 1e6) } })));
+        const at = (ms: number): Timestamp => ({ sec: 5 + Math.floor(ms / 1000), nsec: Math.round((ms % 1000) * 1e6) });
+        const batch = PacketBatch.from(times.map((ms) => ({ data: Buffer.alloc(14), timestamp: at(ms) })));
         if (last !== undefined) pacer.goOn(times[0]! - last);
         last = times.at(-1)!;
         for (let first = 0; first < batch.length;) {

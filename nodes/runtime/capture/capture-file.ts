@@ -1,6 +1,6 @@
 /** The frames of a capture file that came as a payload. */
 import { isUint8Array } from 'node:util/types';
-import { batchLinkType, type PacketBatch } from '../../../src/batches/batch';
+import type { PacketBatch } from '../../../src/batches/batch';
 import { NetringError } from '../../../src/errors/errors';
 import { isEthernet } from '../../../src/interfaces/link-types';
 import { readCaptureFile } from '../../../src/pcap/file-reader';
@@ -14,7 +14,7 @@ export function framesOfFile(payload: unknown): Input {
     return { frames: new BatchFrames([]), refused: 1, problem };
   }
   const { batches, error } = readCaptureFile(payload);
-  const good = batches.filter((batch) => isEthernet(batchLinkType(batch)));
+  const good = batches.filter((batch) => isEthernet(batch.linkType));
   const refused = count(batches) - count(good);
   const foreign =
     refused === 0
