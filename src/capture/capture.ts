@@ -80,7 +80,7 @@ export class Capture implements PacketSource, Disposable {
   get fd(): number {
     return this.#own().fd;
   }
-  /** Name of the interface now: a rename is followed. */
+  /** Name of the interface: a rename is followed. Brought up to date while waiting. */
   get interface(): string {
     return this.#own().interface;
   }

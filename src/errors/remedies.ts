@@ -197,7 +197,7 @@ function memory(step: string): string {
 
 /** The kernel reckons with what a program becomes in it, 30 to 50 bytes an instruction, and with the old one until the new one has its place. */
 function filterMemory({ filterBytes }: EnvironmentFacts): string {
-  const now = filterBytes === 0 ? '' : ` (${filterBytes} in this network namespace)`;
+  const now = filterBytes === 0 ? '' : ` (${filterBytes} in the network namespace of this process)`;
   return (
     `the filter is too long for the kernel\nThe filters of a socket may take net.core.optmem_max bytes${now}, the old and the new one together while they are swapped. ` +
     `In the network namespace of the interface: sysctl net.core.optmem_max=${Math.max(1 << 20, 4 * filterBytes)}. A protocol before a list, udp and (...), makes it shorter.`

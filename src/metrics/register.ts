@@ -10,6 +10,8 @@ import { families, type Family } from './families';
 export interface MetricsRegistry {
   /** Takes a metric of prom-client. */
   registerMetric(metric: never): void;
+  /** The metric of that name, if there is one. */
+  getSingleMetric?(name: string): unknown;
 }
 
 /** What a capture has counted since it was last asked: `capture.stats()`, or as much of it as there is. */
@@ -23,7 +25,7 @@ export type CaptureDelta = Pick<CaptureStats, 'packets' | 'drops' | 'freezes'> &
  * Labels are `iface` (the name by which a handle was opened), `queue`, `direction` and `cause`. Counters go on where the last handle of an interface
  * ended; of interfaces without an open handle the last 256 are kept.
  *
- * Throws as prom-client does when the registry has metrics of these names; `NetringError` kind `Config` when there is no prom-client.
+ * Throws `NetringError` kind `Config` when the registry has a metric of one of these names, and leaves it as it is; the same when there is no prom-client.
  *
  * @example With prom-client
  * ```ts
@@ -39,7 +41,14 @@ export type CaptureDelta = Pick<CaptureStats, 'packets' | 'drops' | 'freezes'> &
  */
 export function registerMetrics(registry: MetricsRegistry): void {
   const { Counter, Gauge } = load();
-  for (const family of families()) {
+  const all = families();
+  const taken = all.find(({ name }) => registry.getSingleMetric?.(name) !== undefined);
+  if (taken !== undefined)
+    throw NetringError.config(
+      `registry: a metric named ${taken.name} has already been registered, by an earlier call or by something else`,
+      'registry',
+    );
+  for (const family of all) {
     const { name, help, labelNames, type } = family;
     const common = { name, help, labelNames: [...labelNames], registers: [registry as unknown as Registry] };
     if (type === 'counter') new Counter({ ...common, collect: refill(family, (metric, sample) => metric.inc(...sample)) });
@@ -51,7 +60,7 @@ export function registerMetrics(registry: MetricsRegistry): void {
  * Counts for a capture that no handle of this thread is open for: one of a worker thread, whose `stats()` were posted here, or of another process.
  * What is open here is counted already. `delta` without `received` had nothing wait in the ring.
  *
- * Throws TypeError for a name, a delta or a number of another type, RangeError for a negative one.
+ * Throws TypeError for a name, a delta or a number of another type, RangeError for one that is negative or not whole.
  *
  * @example What another process has counted
  * ```ts
@@ -66,13 +75,13 @@ export function recordCaptureDelta(iface: string, delta: CaptureDelta): void {
     throw new TypeError(`iface must be the name of an interface, not ${JSON.stringify(iface)}`);
   if (typeof delta !== 'object' || delta === null)
     throw new TypeError(`delta must be an object with packets, drops and freezes, not ${fill('{delta}', { delta })}`);
-  const { packets, drops, freezes, bytes = 0, refiltered = 0, stalls = 0 } = delta;
-  const counts = { received: delta.received ?? packets + drops + refiltered, packets, bytes, drops, shed: refiltered, stalls, freezes };
-  for (const [name, count] of Object.entries(counts)) {
+  const { packets, drops, freezes, bytes = 0, refiltered = 0, stalls = 0, received } = delta;
+  for (const [name, count] of Object.entries({ packets, drops, freezes, bytes, refiltered, stalls, received: received ?? 0 })) {
     if (typeof count !== 'number' || Number.isNaN(count)) throw new TypeError(`${name} must be a number, not ${String(count)}`);
-    if (count < 0 || count === Infinity)
+    if (count < 0 || !Number.isInteger(count))
       throw new RangeError(`${name} ${count} is no count: a delta is what was counted since the last one`);
   }
+  const counts = { received: received ?? packets + drops + refiltered, packets, bytes, drops, shed: refiltered, stalls, freezes };
   captures.record({ labels: [iface], values: CAPTURE_COLUMNS.map(({ name }) => (counts as Record<string, number>)[name] ?? 0) });
 }
 

@@ -5,6 +5,7 @@
  * https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md,
  * https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
  */
+import { inspect } from 'node:util';
 import { families, type Family, type Sample } from './families';
 
 /** Prometheus's text format 0.0.4, or OpenMetrics 1.0. */
@@ -17,7 +18,7 @@ export const METRICS_CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
 };
 
 /**
- * The metrics of every open handle of this thread as text, for a server that does without prom-client.
+ * The metrics of every open handle of this thread as text, for a server that does without prom-client. Throws RangeError for another format.
  *
  * @example A server that Prometheus can scrape
  * ```ts
@@ -35,6 +36,7 @@ export const METRICS_CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
  * ```
  */
 export function metricsText(format: MetricsFormat = 'prometheus'): string {
+  if (!Object.hasOwn(METRICS_CONTENT_TYPES, format)) throw new RangeError(`format is prometheus or openmetrics, not ${inspect(format)}`);
   const text = families()
     .map((family) => textOf(family, format))
     .join('');

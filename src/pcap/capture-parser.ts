@@ -117,7 +117,8 @@ function parserFor({ view }: FileWindow): PcapParser | PcapngParser {
 
 /** What is given for a capture file and has to become one first, by its first bytes in hexadecimal. */
 function remedyFor(magic: string): string {
-  if (magic.startsWith('1f8b')) return 'the file is compressed with gzip: gunzip it, or read createReadStream(path).pipe(createGunzip())';
+  if (magic.startsWith('1f8b'))
+    return 'the file is compressed with gzip: gunzip it, or read pipeline(createReadStream(path), createGunzip(), () => {})';
   const packer = { '28b52ffd': 'zstd', '04224d18': 'lz4', fd377a58: 'xz' }[magic];
   return packer === undefined ? 'editcap -F pcapng converts files of other tools' : `the file is compressed: ${packer} -d`;
 }

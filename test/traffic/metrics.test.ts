@@ -11,7 +11,7 @@ import {
   type CaptureStats,
   type MetricsFormat,
 } from '@netring/node-red';
-import { Registry } from 'prom-client';
+import { Counter, Registry } from 'prom-client';
 import { MOST_KEPT } from '../../src/metrics/book';
 import { BridgeLab } from '../support/bridge-lab';
 import { kernelCount, type Wire } from '../support/lab';
@@ -202,7 +202,7 @@ describe('metrics', function () {
       assert.equal(samples.get(seriesOf('netring_capture_drops_total', { iface: 'quote " backslash \\ line\nend' })), 2);
       const labels = new Set(families.flatMap((family) => family.samples.flatMap(([, names]) => Object.keys(names))));
       assert.deepEqual([...labels].sort(), ['cause', 'direction', 'iface', 'queue']);
-      assert.throws(() => registerMetrics(registry), /already been registered/);
+      assert.throws(() => registerMetrics(registry), { kind: 'Config', message: /netring_\w+ has already been registered/ });
     }
   });
 
@@ -251,6 +251,20 @@ describe('metrics', function () {
     assert.ok(captureSeries(wire.a)['received_total']! >= seen['received_total']!);
   });
 
+  it('a registry that has one of the names gets none of them', () => {
+    const registry = new Registry();
+    new Counter({ name: 'netring_inject_packets_total', help: 'of somebody else', registers: [registry] });
+    assert.throws(() => registerMetrics(registry), { kind: 'Config', message: /netring_inject_packets_total has already been registered/ });
+    assert.equal(registry.getMetricsAsArray().length, 1);
+  });
+
+  it('no text in another format', () => {
+    assert.throws(() => metricsText('json' as MetricsFormat), {
+      name: 'RangeError',
+      message: /^format is prometheus or openmetrics, not 'json'$/,
+    });
+  });
+
   it('recordCaptureDelta counts for captures of workers', () => {
     const worker = { packets: 10, bytes: 640, received: 15, drops: 3, freezes: 1, refiltered: 2, stalls: 0 };
     recordCaptureDelta('worker0', structuredClone(worker));
@@ -258,9 +272,13 @@ describe('metrics', function () {
     const { received_total, packets_total, bytes_total, drops_total, freezes_total, shed_total, open } = captureSeries('worker0');
     assert.deepEqual([received_total, packets_total, bytes_total, drops_total, freezes_total, shed_total, open], [20, 15, 640, 3, 1, 2, 0]);
     const none = { packets: 0, drops: 0, freezes: 0 };
-    for (const wrong of [{ packets: -1 }, { drops: Infinity }, { bytes: -0.5 }])
+    for (const wrong of [{ packets: -1 }, { drops: Infinity }, { bytes: 0.5 }])
       assert.throws(() => recordCaptureDelta('worker0', { ...none, ...wrong }), RangeError);
     assert.throws(() => recordCaptureDelta('worker0', { ...none, packets: NaN }), TypeError);
+    assert.throws(
+      () => recordCaptureDelta('worker0', { ...none, packets: 5n as unknown as number }),
+      /^TypeError: packets must be a number, not 5$/,
+    );
     assert.throws(() => recordCaptureDelta('worker0', { packets: 1 } as CaptureStats), TypeError);
     for (const name of ['', 7, undefined]) assert.throws(() => recordCaptureDelta(name as unknown as string, none), TypeError);
   });

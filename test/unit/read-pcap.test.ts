@@ -4,13 +4,13 @@ import { closeSync, createReadStream, mkdtempSync, openSync, readdirSync, readli
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, pipeline, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createGzip, createGunzip } from 'node:zlib';
+import { createGunzip, createGzip, gzipSync } from 'node:zlib';
 import { NetringError, readPcap, type PacketBatch, type PcapInput } from '@netring/node-red';
 import { readCaptureFile } from '../../src/pcap/file-reader';
 import { output } from '../support/process';
-import { within } from '../support/wait';
+import { until, within } from '../support/wait';
 import { arpRequest, NANOSECONDS, pcap, random, Section, u32 } from './pcap-files';
 
 interface Reading {
@@ -274,6 +274,19 @@ describe('readPcap', () => {
     }
     for await (const batch of readPcap(chunks())) if (batch.length > 0) break;
     assert.ok(ended);
+  });
+
+  it('a compressed file: leaving the loop closes it, and the loop hears of one that is not there or no gzip', async () => {
+    const unpacked = (path: string): Readable => pipeline(createReadStream(path), createGunzip(), () => undefined);
+    const path = keep('packed.pcap.gz', gzipSync(pcapOf(3000)));
+    for (let round = 0; round < 5; round++)
+      for await (const batch of readPcap(unpacked(path))) {
+        assert.ok(batch.length > 0);
+        break;
+      }
+    await until(() => openOn(path) === 0, 5000, 'the file is closed');
+    await assert.rejects(read(unpacked(`${path}.missing`)), { code: 'ENOENT' });
+    await assert.rejects(read(unpacked(keep('plain.pcap', pcapOf(1)))), { code: 'Z_DATA_ERROR' });
   });
 
   it('an abort ends the wait for bytes that never come, with the reason', async () => {

@@ -129,7 +129,7 @@ describe('remedies', () => {
       const text = remedyFor('ENOMEM', 'SO_ATTACH_FILTER', facts({}));
       assert.match(
         text,
-        /^the filter is too long for the kernel\n.*\(131072 in this network namespace\).*sysctl net\.core\.optmem_max=1048576/,
+        /^the filter is too long for the kernel\n.*\(131072 in the network namespace of this process\).*sysctl net\.core\.optmem_max=1048576/,
       );
       assert.match(remedyFor('ENOMEM', 'SO_ATTACH_FILTER', facts({ filterBytes: 1 << 20 })), /optmem_max=4194304/);
       assert.equal(environmentFacts().filterBytes, Number(readFileSync('/proc/sys/net/core/optmem_max', 'utf8')));
