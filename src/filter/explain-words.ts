@@ -1,4 +1,6 @@
 /** What the parts of an expression mean, in plain words. */
+import { prefixMask, type Ipv4Net } from './hosts';
+import { targetOf } from './items';
 import type { Arithmetic, Node, Qualifiers } from './syntax';
 import type { Protocol } from './words';
 
@@ -109,7 +111,16 @@ type Item = Extract<Node, { kind: 'item' }>;
 function itemText({ item, prefix }: Item): string {
   if (prefix === null) return item.text;
   if (prefix.kind === 'length') return `${item.text}/${prefix.length}`;
-  return `${item.text} mask ${[24, 16, 8, 0].map((shift) => (prefix.mask >>> shift) & 0xff).join('.')}`;
+  return `${item.text} mask ${dotted(prefix.mask)}`;
+}
+
+const dotted = (address: number): string => [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
+
+/** An IPv4 address or network as it is understood: `net 172.16` is 172.16.0.0/16, `host 10` is 0.0.0.10. */
+function networkText({ address, mask }: Ipv4Net): string {
+  const bits = 32 - Math.clz32(~mask);
+  if (prefixMask(32 - bits) !== mask) return `the network ${dotted(address)} mask ${dotted(mask)}`;
+  return bits === 0 ? dotted(address) : `the network ${dotted(address)}/${32 - bits}`;
 }
 
 function describeItem(node: Item, tell: Tell): string {
@@ -126,9 +137,10 @@ function describeItem(node: Item, tell: Tell): string {
     return `${protocol === null ? 'IPv4 or IPv6' : named(protocol)} that carries protocol ${text}`;
   }
   if (item.kind === 'mac') return `frames ${way} the Ethernet address ${text}`;
+  const target = targetOf(node);
+  if (target.kind === 'ipv4') return `${protocol === null ? 'IPv4, ARP and RARP' : named(protocol)} ${way} ${networkText(target.net)}`;
   const what = type === 'net' || node.prefix !== null ? `the network ${text}` : text;
-  if (item.kind === 'ipv6') return `${protocol === null ? 'IPv6' : named(protocol)} ${way} ${what}`;
-  return `${protocol === null ? 'IPv4, ARP and RARP' : named(protocol)} ${way} ${what}`;
+  return `${protocol === null ? 'IPv6' : named(protocol)} ${way} ${what}`;
 }
 
 function describeCast(cast: 'broadcast' | 'multicast', protocol: Protocol | null): string {

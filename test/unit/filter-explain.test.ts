@@ -42,6 +42,19 @@ describe('explainFilter', () => {
     assert.equal(explained('tcp[tcpflags] & (tcp-syn|tcp-fin) != 0').understood, 'tcp[13] & (0x2 | 0x1) != 0');
   });
 
+  it('IPv4 addresses and networks that are written short are written out', () => {
+    for (const [short, long] of [
+      ['host 10', '0.0.0.10'],
+      ['net 10', 'the network 10.0.0.0/8'],
+      ['net 172.16', 'the network 172.16.0.0/16'],
+      ['host 10.1', 'the network 10.1.0.0/16'],
+      ['net 10.0.0.0 mask 255.0.0.0', 'the network 10.0.0.0/8'],
+      ['net 10.0.0.1 mask 255.0.0.255', 'the network 10.0.0.1 mask 255.0.0.255'],
+      ['net 0.0.0.0/0', 'the network 0.0.0.0/0'],
+    ] as const)
+      assert.deepEqual(Object.values(explained(short).parts), [`IPv4, ARP and RARP from or to ${long}`]);
+  });
+
   it('fills in what is left out, and says what it implies', () => {
     const { understood, parts, text } = explained('tcp src port 80 or 443 and host 10.0.0.1');
     assert.equal(understood, '(tcp src port 80 or tcp src port 443) and host 10.0.0.1');
