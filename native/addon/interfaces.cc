@@ -48,6 +48,7 @@ Napi::Value Interfaces(const Napi::CallbackInfo& info) {
   for (const Interface& entry : *interfaces) {
     Napi::Object object = Napi::Object::New(env);
     object.Set("name", entry.name);
+    object.Set("altNames", texts(env, entry.alt_names));
     object.Set("index", entry.index);
     object.Set("mtu", entry.mtu);
     object.Set("flags", entry.flags);

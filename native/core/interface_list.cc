@@ -20,6 +20,9 @@ namespace {
 constexpr int kDumpAttempts = 5;
 // A bonded or an InfiniBand port's address is at most 32 bytes (MAX_ADDR_LEN).
 constexpr size_t kMaxAddress = 32;
+// IFLA_PROP_LIST and IFLA_ALT_IFNAME of Linux 5.5, which older headers do not have.
+constexpr uint16_t kPropertyList = 52;
+constexpr uint16_t kAlternativeName = 53;
 
 std::string format_address(std::span<const uint8_t> address) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -47,6 +50,8 @@ Status dump_links(int fd, std::vector<Interface>* interfaces) {
                 std::memcpy(&body, NLMSG_DATA(&message), sizeof body);
                 Interface entry;
                 entry.name = view.text(IFLA_IFNAME);
+                if (const auto list = view.find(kPropertyList); !list.empty())
+                  entry.alt_names = MessageView(list.data(), list.size()).texts(kAlternativeName);
                 entry.index = body.ifi_index;
                 entry.mtu = view.u32(IFLA_MTU, 0);
                 entry.flags = body.ifi_flags;

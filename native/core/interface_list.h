@@ -14,6 +14,7 @@ namespace netring {
 
 struct Interface {
   std::string name;
+  std::vector<std::string> alt_names;  // its other names
   int index = 0;
   uint32_t mtu = 0;
   uint32_t flags = 0;      // IFF_*

@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <vector>
+#include <algorithm>
 
 namespace netring {
 
@@ -13,6 +13,11 @@ constexpr char kStep[] = "netlink";
 constexpr size_t kBufferSize = 32 * 1024;
 // A dump is read to its end before the next one starts, so one number tells its messages from notifications (0).
 constexpr uint32_t kDumpSequence = 1;
+
+std::string text_of(std::span<const uint8_t> payload) {
+  const auto* characters = reinterpret_cast<const char*>(payload.data());
+  return payload.empty() ? std::string() : std::string(characters, ::strnlen(characters, payload.size()));
+}
 
 }  // namespace
 
@@ -87,19 +92,22 @@ MessageView::MessageView(const nlmsghdr& message, size_t body_size) {
   size_ = message.nlmsg_len - before;
 }
 
+std::span<const uint8_t> MessageView::next(uint16_t type, size_t* at) const {
+  while (size_ - *at >= sizeof(rtattr)) {
+    rtattr attribute{};
+    const uint8_t* begin = attributes_ + *at;
+    std::memcpy(&attribute, begin, sizeof attribute);
+    if (attribute.rta_len < sizeof attribute || attribute.rta_len > size_ - *at) break;
+    *at += std::min<size_t>(RTA_ALIGN(attribute.rta_len), size_ - *at);
+    if ((attribute.rta_type & NLA_TYPE_MASK) == type) return {begin + RTA_LENGTH(0), attribute.rta_len - RTA_LENGTH(0)};
+  }
+  *at = size_;
+  return {};
+}
+
 std::span<const uint8_t> MessageView::find(uint16_t type) const {
   size_t at = 0;
-  while (size_ - at >= sizeof(rtattr)) {
-    rtattr attribute{};
-    std::memcpy(&attribute, attributes_ + at, sizeof attribute);
-    if (attribute.rta_len < sizeof attribute || attribute.rta_len > size_ - at) break;
-    if ((attribute.rta_type & NLA_TYPE_MASK) == type)
-      return {attributes_ + at + RTA_LENGTH(0), attribute.rta_len - RTA_LENGTH(0)};
-    const size_t step = RTA_ALIGN(attribute.rta_len);
-    if (step > size_ - at) break;
-    at += step;
-  }
-  return {};
+  return next(type, &at);
 }
 
 uint32_t MessageView::u32(uint16_t type, uint32_t otherwise) const {
@@ -109,10 +117,15 @@ uint32_t MessageView::u32(uint16_t type, uint32_t otherwise) const {
   return value;
 }
 
-std::string MessageView::text(uint16_t type) const {
-  const std::span<const uint8_t> payload = find(type);
-  const auto* characters = reinterpret_cast<const char*>(payload.data());
-  return payload.empty() ? std::string() : std::string(characters, ::strnlen(characters, payload.size()));
+std::string MessageView::text(uint16_t type) const { return text_of(find(type)); }
+
+std::vector<std::string> MessageView::texts(uint16_t type) const {
+  std::vector<std::string> all;
+  for (size_t at = 0; at < size_;) {
+    const std::span<const uint8_t> payload = next(type, &at);
+    if (!payload.empty()) all.push_back(text_of(payload));
+  }
+  return all;
 }
 
 }  // namespace netring

@@ -9,6 +9,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "resources.h"
 #include "result.h"
@@ -47,8 +48,13 @@ class MessageView {
   uint32_t u32(uint16_t type, uint32_t otherwise) const;
   // A string without its terminator.
   std::string text(uint16_t type) const;
+  // The strings of all attributes of this type.
+  std::vector<std::string> texts(uint16_t type) const;
 
  private:
+  // Payload of the first attribute of this type at `*at` or behind it, which is then where the next one begins.
+  std::span<const uint8_t> next(uint16_t type, size_t* at) const;
+
   const uint8_t* attributes_ = nullptr;
   size_t size_ = 0;
 };

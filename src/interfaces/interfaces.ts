@@ -58,7 +58,7 @@ export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
 }
 
 /**
- * The interface of that name. Throws `NetringError` kind `InterfaceNotFound`.
+ * The interface of that name, or of that alternative name. Throws `NetringError` kind `InterfaceNotFound`.
  *
  * Throws TypeError for a name that is no string, else as `interfaces`.
  *
@@ -73,7 +73,9 @@ export function interfaces(options: NamespaceOptions = {}): InterfaceInfo[] {
  */
 export function interfaceInfo(name: string, options: NamespaceOptions = {}): InterfaceInfo {
   if (typeof name !== 'string') throw new TypeError(`the interface name must be a string, got ${typeof name}`);
-  const found = interfaces(options).find((entry) => entry.name === name);
+  const all = interfaces(options);
+  // A name that is both is that of the first, as to the kernel.
+  const found = all.find((entry) => entry.name === name) ?? all.find(({ altNames }) => altNames.includes(name));
   if (found === undefined)
     throw NetringError.fromNative({
       errno: constants.errno.ENODEV,

@@ -22,6 +22,8 @@ export interface InterfaceOffloads {
 export interface NativeInterface {
   /** Name, at most 15 bytes. */
   name: string;
+  /** Its other names, which systemd gives to many cards. Those of at most 15 bytes open it as well. */
+  altNames: string[];
   /** Index by which the kernel knows it in its namespace. */
   index: number;
   /** Most bytes of a frame behind its link-layer header: 1500 for Ethernet as a rule. */

@@ -124,6 +124,16 @@ describe('interfaces', () => {
     assert.throws(() => suggestFanoutThreads('nosuch0'), { kind: 'InterfaceNotFound' });
   });
 
+  it('are found by their alternative names, too', async () => {
+    const wire = await lab.wire();
+    for (const name of ['lan0', 'a-name-that-is-too-long-to-open']) lab.ip(`link property add dev ${wire.a} altname ${name}`);
+    const info = interfaceInfo('lan0');
+    assert.deepEqual([info.name, info.altNames], [wire.a, ['lan0', 'a-name-that-is-too-long-to-open']]);
+    assert.deepEqual([interfaceInfo(wire.b).altNames, suggestProfile('lan0')], [[], suggestProfile(wire.a)]);
+    using capture = Capture.open('lan0');
+    assert.equal(capture.interface, wire.a);
+  });
+
   it('tell a speed that nobody knows as 0', async () => {
     const name = 'iftun0';
     lab.ip(`tuntap add dev ${name} mode tun`);

@@ -167,6 +167,7 @@ class FakeXdp implements NativeXdpSocket {
 }
 
 const LINK: Omit<NativeInterface, 'name'> = {
+  altNames: [],
   index: 2,
   mtu: 1500,
   flags: 1,
