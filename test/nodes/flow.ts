@@ -12,7 +12,7 @@ import type { InjectReport } from '../../nodes/runtime/inject/inject-queue';
 import type { StatisticsReport } from '../../nodes/runtime/capture/capture-ledger';
 import type { XdpReport } from '../../nodes/runtime/xdp/xdp-ledger';
 import type { OwnedPacket } from '../../src/batches/packet';
-import { until } from '../support/wait';
+import { timed, until } from '../support/wait';
 
 /** A collected message; which of the properties there are depends on the node and the output. */
 export interface Seen {
@@ -155,6 +155,13 @@ export class TestFlow {
     this.send(message);
     // Node-RED puts the class before it.
     return (await this.collected('caught', before + 1, ms))[before]!.error.message.replace(/^\w*Error: /, '');
+  }
+
+  /** As `refused`, which must be within a second in which this process could run. */
+  async refusedAtOnce(message: object): Promise<string> {
+    const [text, ms] = await timed(() => this.refused(message));
+    if (ms >= 1000) throw new Error(`refused only after ${ms} ms`);
+    return text;
   }
 
   /** Sends a message; resolves when `done` is called without an error. */

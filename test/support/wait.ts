@@ -25,6 +25,16 @@ export async function within<T>(promise: Promise<T>, ms: number, what: string): 
   }
 }
 
+/**
+ * Runs the body; resolves to its value and to the ms that it took while this process could run, those taken off for which it was held up. For what only
+ * waits: what blocks the loop by itself counts as held up.
+ */
+export async function timed<T>(body: () => Promise<T>): Promise<[value: T, ms: number]> {
+  const begin = performance.now();
+  const [value, heldUp] = await withHoldUps(body);
+  return [value, performance.now() - begin - heldUp];
+}
+
 /** Runs the body; resolves to its value and to the ms for which it could not run: how late timers of this process were, beyond what they always are. */
 export async function withHoldUps<T>(body: () => Promise<T>): Promise<[value: T, heldUpMs: number]> {
   let heldUp = 0;
