@@ -159,14 +159,20 @@ describe('inject-out controller', () => {
   });
 
   it('stopping waits a second for room, and no longer', async () => {
-    const { controller, sinks, answers, send } = bench();
+    const clock = new FakeClock();
+    const { controller, sinks, answers, send } = bench({}, { clock });
     await until(() => sinks.length === 1, 1000, 'an injector');
     sinks[0]!.room = 1;
     send(frames(2));
     send(frames(2));
-    const start = performance.now();
-    await controller.close();
-    assert.ok(performance.now() - start < 1500);
+    const closing = controller.close();
+    await setImmediate();
+    clock.advance(999);
+    await setImmediate();
+    assert.deepEqual([sinks[0]!.closed, answers.length], [false, 0]);
+    clock.advance(1);
+    await closing;
+    assert.ok(sinks[0]!.closed);
     assert.deepEqual(await answered(answers, 2), ['0: 1 0 1 ECANCELED', '1: 0 0 2 ECANCELED']);
   });
 
@@ -251,18 +257,21 @@ describe('inject-out controller', () => {
       await controller.close();
     });
 
-    it('of a hundred thousand messages is emptied in order, by sending and by stopping, in no time', async () => {
+    it('of a hundred thousand messages is emptied in order, by sending and by stopping, in no time', async function () {
+      this.timeout(60_000);
       const { controller, sinks, answers, send } = bench({ maxQueuedBytes: 1 << 29 });
       for (let i = 0; i < 100_000; i++) send(frames(1));
-      const start = performance.now();
-      await until(() => answers.length === 100_000, 5000, 'the answers');
-      assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
+      // The work that it is, whoever else works: a quarter of a second; 4.4 when all places move with each message.
+      const before = process.cpuUsage();
+      await until(() => answers.length === 100_000, 20_000, 'the answers');
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 2_000_000, `${(user + system) / 1000} ms of CPU`);
       sinks[0]!.room = 0;
       for (let i = 0; i < 200_000; i++) send([]);
       send(frames(1));
       for (let i = 0; i < 200_000; i++) send([]);
       sinks[0]!.emit('down');
-      await until(() => answers.length === 500_001, 5000, 'the answers');
+      await until(() => answers.length === 500_001, 20_000, 'the answers');
       assert.ok(answers.every(({ number }, i) => number === i));
       await controller.close();
     });
