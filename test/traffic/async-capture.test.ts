@@ -195,7 +195,8 @@ describe('AsyncCapture', () => {
     clearInterval(timer);
     const [, empty, ms] = /done (\w+) (\d+)/.exec(child.errors) ?? [];
     assert.equal(empty, 'true');
-    assert.ok(Number(ms) >= 790 && Number(ms) < 1500, `${ms} ms`);
+    // Signals come as long as it waits: a wait that began anew with each would never end.
+    assert.ok(Number(ms) >= 790 && Number(ms) < 5000, `${ms} ms`);
   });
 
   it('packetsFor and packetsUntil end on an idle interface', () => {

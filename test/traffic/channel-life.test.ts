@@ -32,7 +32,8 @@ describe('the life of a channel', () => {
       if (round % 2 === 0) await channel.recv();
       const begin = performance.now();
       channel.close();
-      assert.ok(performance.now() - begin < 1000, 'close returns');
+      // It joins the thread, which would wait for packets without an end.
+      assert.ok(performance.now() - begin < 5000, 'close returns');
     }
     await sender.stop();
     await sleep(50);
