@@ -67,7 +67,7 @@ describe('memory of a flow', function () {
     assert.ok(grown < 32 * MiB, `grown by ${(grown / MiB).toFixed()} MiB`);
   });
 
-  it('batches that are hoarded: the capture stops at maxBufferedBytes, drops are counted, and it resumes within two seconds of letting go', async () => {
+  it('batches that are hoarded: the capture stops at maxBufferedBytes, drops are counted, and it resumes by itself after letting go', async () => {
     await deploy(
       `
       const hoard = global.get('hoard') || [];
@@ -94,9 +94,10 @@ describe('memory of a flow', function () {
     assert.match((await red.status('cap')).text!, /dropping|pps/);
 
     await ask(red, 'letgo');
-    // From here on the loop is idle but for the once-a-second things; nothing allocates, so nothing collects by itself.
+    // From here on the loop is idle but for the once-a-second things; nothing allocates, so nothing collects by itself: not within half a minute. The
+    // capture has it done once a second.
     const start = performance.now();
-    await until(async () => (await state()).count > held.count, 2000, 'packets again').catch((error: Error) => {
+    await until(async () => (await state()).count > held.count, 5000, 'packets again').catch((error: Error) => {
       throw new Error(`${error.message} (${performance.now() - start} ms)`);
     });
     // The last report may still be one of the time before.
@@ -104,12 +105,12 @@ describe('memory of a flow', function () {
     await until(async () => (await state()).last!.packetsPerSecond === 0, 5000, 'an empty ring');
     const { count } = await state();
     await sendFrames(lab, wire.a, [numberedFrame(1)]);
-    await until(async () => (await state()).count === count + 1, 2000, 'the next frame');
+    await until(async () => (await state()).count === count + 1, 5000, 'the next frame');
     const adds = async (): Promise<boolean> => {
       const { last } = await state();
       return last!.packets + last!.drops === 400_001;
     };
-    await until(adds, 2000, 'statistics that add up');
+    await until(adds, 5000, 'statistics that add up');
   });
 
   it('a view that is kept keeps its bytes, however many batches come after', async () => {

@@ -94,7 +94,15 @@ describe('in the real Node-RED', function () {
       frames.map(({ data }) => data),
       [1, 2, 3, 4, 5, 6].map((number) => numberedFrame(number)),
     );
-    const { reports, caught } = await ask<{ reports: { sent: number; rejected: number }[]; caught: string }>(red, 'reports');
+    // A message is told of after its frames have gone.
+    const { reports, caught } = await until(
+      async () => {
+        const told = await ask<{ reports: { sent: number; rejected: number }[]; caught?: string }>(red, 'reports');
+        return told.reports.length >= 4 && told.caught !== undefined && { ...told, caught: told.caught };
+      },
+      5000,
+      'four reports and an error',
+    );
     assert.deepEqual(
       reports.map(({ sent, rejected }) => [sent, rejected]),
       [
