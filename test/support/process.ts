@@ -19,9 +19,15 @@ function commandLine(command: string, args: readonly string[], namespace: number
   return ['setpriv', ['--pdeathsig', 'KILL', '--', ...enter, command, ...args]];
 }
 
-/** Names of this process's threads, as top(1) shows them. */
-export function threadNames(): string[] {
-  return readdirSync('/proc/self/task').map((task) => readFileSync(`/proc/self/task/${task}/comm`, 'latin1').trim());
+/** Names of a process's threads, of this one's by default, as top(1) shows them; of those that end meanwhile it is empty. */
+export function threadNames(pid: number = process.pid): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((task) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${task}/comm`, 'latin1').trim();
+    } catch {
+      return '';
+    }
+  });
 }
 
 /** Runs a command to its end (at most `timeoutMs`) and returns its stdout; throws with its stderr when it fails. */
